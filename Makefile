@@ -1,0 +1,154 @@
+# Gaiter: TLS over the sockets of programs that know nothing of TLS.
+# `make help` lists what can be made.
+
+CXX ?= g++
+PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib/gaiter
+PYTHON = /usr/bin/python3
+VERSION = 0.1.0
+
+BUILD_PACKAGES = g++ make binutils pkg-config libssl-dev libconfig-dev libfmt-dev libcli11-dev \
+  nlohmann-json3-dev $(if $(filter x86_64,$(shell uname -m)),libipsec-mb-dev)
+DEMO_PACKAGES = redis-server redis-tools openssl python3
+TEST_PACKAGES = $(DEMO_PACKAGES) libcmocka-dev python3-pytest python3-pytest-xdist curl gnutls-bin \
+  iproute2 memcached netcat-openbsd nginx-light postgresql procps python3-cryptography \
+  python3-pymemcache socat stunnel4 wrk
+BENCH_PACKAGES = $(TEST_PACKAGES) python3-matplotlib
+LINT_PACKAGES = clang-format cppcheck flake8
+
+# One tree of objects for the product, one for each set of sanitizers.
+SANITIZE ?=
+B = build$(if $(SANITIZE),/$(subst $() ,-,$(subst $(comma),-,$(SANITIZE))))
+comma := ,
+
+WARNINGS = -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror
+# initial-exec: a thread-local must not call the allocator from inside a hook.
+# No _FORTIFY_SOURCE: the hooks define the _chk functions themselves.
+CXXFLAGS ?= -O2 -g
+ALL_CXXFLAGS = -std=c++23 $(CXXFLAGS) $(WARNINGS) -fPIC -fvisibility=hidden \
+  -fvisibility-inlines-hidden -ftls-model=initial-exec -ffunction-sections -fdata-sections \
+  -fno-plt -fstack-protector-strong -U_FORTIFY_SOURCE -DFMT_HEADER_ONLY \
+  -DGAITER_VERSION='"$(VERSION)"' -DGAITER_LIBDIR='"$(LIBDIR)"' \
+  $(HAVE_IPSEC_MB) -I. -MMD -MP \
+  $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all)
+SANITIZE_LDFLAGS = $(if $(SANITIZE),-fsanitize=$(SANITIZE))
+
+IPSEC_MB = $(wildcard /usr/lib/x86_64-linux-gnu/libIPSec_MB.a)
+HAVE_IPSEC_MB = $(if $(IPSEC_MB),-DGAITER_IPSEC_MB)
+LIBS = $B/libconfig.a -l:libssl.a -l:libcrypto.a $(if $(IPSEC_MB),-l:libIPSec_MB.a)
+
+objects = $(patsubst %.cpp,$B/obj/%.o,$(wildcard $(1)/*.cpp))
+CORE_OBJECTS = $(call objects,policy) $(call objects,keyring) $(call objects,engine)
+SHIM_OBJECTS = $(call objects,shim)
+CLI_OBJECTS = $(call objects,cli)
+UNIT_TESTS = $(patsubst tests/%.cpp,$B/tests/%,$(wildcard tests/test_*.cpp))
+
+.PHONY: all help deps demo-deps test-deps bench-deps demo test unit harness lint format bench install clean
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: deps  ## build build/libgaiter.so and build/gaiter (installs missing packages first)
+	@$(MAKE) --no-print-directory binaries
+
+.PHONY: binaries
+binaries: $B/libgaiter.so $B/gaiter
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  make \1\t/' | expand -t 16
+
+# ---- packages: only what is missing, nothing when all are there ----
+
+define install_packages
+@missing=$$(for p in $(1); do \
+    dpkg-query -W -f='$${db:Status-Status}' $$p 2>/dev/null | grep -q '^installed$$' || echo $$p; done); \
+  if [ -n "$$missing" ]; then echo "installing:" $$missing; \
+    apt-get update -qq && \
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; fi
+endef
+
+deps:  ## install the packages that the build needs
+	$(call install_packages,$(BUILD_PACKAGES))
+demo-deps: ; $(call install_packages,$(BUILD_PACKAGES) $(DEMO_PACKAGES))
+test-deps: ; $(call install_packages,$(BUILD_PACKAGES) $(TEST_PACKAGES))
+bench-deps: ; $(call install_packages,$(BUILD_PACKAGES) $(BENCH_PACKAGES))
+
+# ---- building ----
+
+$B/obj/%.o: %.cpp
+	@mkdir -p $(@D)
+	$(CXX) $(ALL_CXXFLAGS) -c -o $@ $<
+
+# Debian's libconfig.a is position-independent but for three references to stdio's
+# streams, which cannot be reached that way from a shared library: rename them to
+# pointers of our own (policy/libconfig_streams.cpp).
+$B/libconfig.a:
+	@mkdir -p $(@D)
+	objcopy --redefine-sym stdin=gaiter_stdin --redefine-sym stdout=gaiter_stdout \
+	  --redefine-sym stderr=gaiter_stderr "$$($(CXX) -print-file-name=libconfig.a)" $@
+
+$B/exports.map: shim/symbols.def shim/exports.awk
+	@mkdir -p $(@D)
+	awk -f shim/exports.awk shim/symbols.def > $@
+
+$B/libgaiter.so: $(SHIM_OBJECTS) $(CORE_OBJECTS) $B/libconfig.a $B/exports.map
+	$(CXX) -shared -o $@ $(SHIM_OBJECTS) $(CORE_OBJECTS) -static-libstdc++ -static-libgcc \
+	  -Wl,--version-script=$B/exports.map -Wl,--exclude-libs,ALL -Wl,-Bsymbolic -Wl,--gc-sections \
+	  -Wl,-z,now -Wl,-z,relro -Wl,-z,nodelete -Wl,-z,defs $(LIBS)
+
+$B/gaiter: $(CLI_OBJECTS) $(CORE_OBJECTS) $B/libconfig.a
+	$(CXX) -o $@ $(CLI_OBJECTS) $(CORE_OBJECTS) $(SANITIZE_LDFLAGS) -Wl,--gc-sections $(LIBS)
+
+# ---- tests ----
+
+# A unit test may use every part but the hooks themselves.
+TESTABLE_OBJECTS = $(filter-out $B/obj/shim/hooks_%.o $B/obj/shim/start.o,$(SHIM_OBJECTS))
+$B/tests/%: $B/obj/tests/%.o $(CORE_OBJECTS) $(TESTABLE_OBJECTS) $B/libconfig.a
+	@mkdir -p $(@D)
+	$(CXX) -o $@ $< $(CORE_OBJECTS) $(TESTABLE_OBJECTS) $(SANITIZE_LDFLAGS) -Wl,--gc-sections $(LIBS) -lcmocka
+
+.PHONY: unit-binaries
+unit-binaries: $(UNIT_TESTS)
+
+unit: test-deps  ## build and run the unit tests (SANITIZE=address,undefined for a checked build)
+	@$(MAKE) --no-print-directory -j2 unit-binaries
+	@for t in $(UNIT_TESTS); do $$t || exit 1; done
+
+harness: test-deps  ## run the end-to-end tests against real programs
+	@$(MAKE) --no-print-directory -j2 binaries
+	$(PYTHON) -m pytest -q -n 4 -p no:cacheprovider harness
+
+test: test-deps  ## everything: build, unit tests plain and sanitized, end-to-end tests
+	@$(MAKE) --no-print-directory -j2 binaries unit-binaries
+	@$(MAKE) --no-print-directory -j2 SANITIZE=address,undefined unit-binaries
+	@$(MAKE) --no-print-directory unit
+	@$(MAKE) --no-print-directory unit SANITIZE=address,undefined
+	@$(MAKE) --no-print-directory harness
+
+# ---- the rest ----
+
+demo: demo-deps  ## protect a real Redis, and show the proof
+	@$(MAKE) --no-print-directory -j2 binaries
+	@$(PYTHON) harness/demo.py
+
+bench: bench-deps  ## measure against plain TCP, OpenSSL and stunnel; prints a table
+	@$(MAKE) --no-print-directory -j2 binaries
+	@$(PYTHON) -m harness.bench
+
+lint:  ## clang-format, cppcheck and flake8
+	$(call install_packages,$(LINT_PACKAGES))
+	clang-format --dry-run --Werror $$(git ls-files '*.cpp' '*.h')
+	cppcheck -q --std=c++20 --language=c++ --enable=warning,performance,portability --inline-suppr \
+	  --suppressions-list=.cppcheck --error-exitcode=1 -I. $$(git ls-files '*.cpp')
+	flake8 --max-line-length 100 harness
+
+format:  ## lay out the C++ code with clang-format
+	clang-format -i $$(git ls-files '*.cpp' '*.h')
+
+install:  ## install into $(DESTDIR)$(PREFIX)
+	install -D -m 0755 $B/gaiter $(DESTDIR)$(PREFIX)/bin/gaiter
+	install -D -m 0644 $B/libgaiter.so $(DESTDIR)$(LIBDIR)/libgaiter.so
+
+clean:  ## remove everything that was built
+	rm -rf build
+
+-include $(shell find build -name '*.d' 2>/dev/null)

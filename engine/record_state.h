@@ -1,0 +1,82 @@
+// The state of an open TLS connection, as plain data.
+//
+// After the handshake this is all that is left of it: two directions that share
+// nothing, so one thread may read while another writes, and which may lie in
+// memory shared between processes.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+#include "engine/aead.h"
+
+namespace gaiter::engine {
+
+enum class Role : uint8_t { client, server };
+enum class Version : uint16_t { tls12 = 0x0303, tls13 = 0x0304 };
+enum class Hash : uint8_t { sha256, sha384 };
+
+// RFC 8446 5.1, RFC 5246 6.2.1
+enum class ContentType : uint8_t {
+  change_cipher_spec = 20,
+  alert = 21,
+  handshake = 22,
+  application_data = 23,
+};
+
+// RFC 8446 6, RFC 5246 7.2
+enum class Alert : uint8_t {
+  close_notify = 0,
+  unexpected_message = 10,
+  bad_record_mac = 20,
+  record_overflow = 22,
+  handshake_failure = 40,
+  illegal_parameter = 47,
+  decode_error = 50,
+  internal_error = 80,
+  user_canceled = 90,
+  no_renegotiation = 100,
+};
+
+inline constexpr size_t record_header_length = 5;
+inline constexpr size_t max_plaintext = 16384;
+// Room that one sealed record of n plaintext bytes needs at most beyond n:
+// header 5, TLS 1.2's explicit nonce 8 or TLS 1.3's content type 1, tag 16.
+inline constexpr size_t max_seal_overhead = record_header_length + 8 + aead_tag_length;
+// The longest record on the wire that is not a record_overflow.
+inline constexpr size_t max_record_length = record_header_length + max_plaintext + 256;
+
+// One direction's protection.
+struct DirectionState {
+  AeadKey key;
+  Version version;
+  Hash hash;
+  uint8_t iv[12];     // TLS 1.3 and ChaCha20: XORed with the sequence; TLS 1.2 GCM: 4 bytes of salt
+  uint64_t sequence;  // of the next record; never used twice
+  uint8_t secret[48];  // TLS 1.3 traffic secret, for KeyUpdate (RFC 8446 7.2)
+};
+
+struct WriteState {
+  DirectionState keys;
+  uint64_t key_update_at;  // sequence at which to send a KeyUpdate: the AEAD limit (RFC 8446 5.5)
+};
+
+// A handshake message may come in pieces; only the 4 bytes of header and what
+// is still to come are remembered.
+struct HandshakeMessage {
+  uint8_t header[4];
+  uint8_t header_length;
+  uint32_t body_remaining;
+};
+
+struct ReadState {
+  DirectionState keys;
+  Role role;  // ours
+  HandshakeMessage message;
+  uint8_t idle_records;  // records in a row without application data; capped
+};
+
+static_assert(std::is_trivially_copyable_v<WriteState> && std::is_trivially_copyable_v<ReadState>);
+
+}  // namespace gaiter::engine

@@ -1,0 +1,100 @@
+// The record layer (RFC 8446 5, RFC 5246 6.2): application bytes to records and
+// back. Functions over plain state; no I/O, no allocation, no lock: the caller
+// holds the direction's lock.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "engine/iov_cursor.h"
+#include "engine/record_state.h"
+
+namespace gaiter::engine {
+
+// ---- sending ----
+
+// Bytes that seal() writes for a record of `length` plaintext bytes.
+size_t sealed_length(const WriteState& state, size_t length);
+
+// Seals one record of `length` (0 .. max_plaintext) bytes taken from `from` into
+// `out`, and moves the sequence on. Returns sealed_length(state, length).
+// For sendfile-like use the source may lie in `out` at plaintext_offset().
+size_t seal(WriteState& state, ContentType type, IovCursor& from, size_t length, uint8_t* out);
+
+// Where the plaintext of a record that is sealed in place must be put.
+size_t plaintext_offset(const WriteState& state);
+
+// Seals an alert record, of level warning for close_notify, user_canceled and
+// no_renegotiation, else fatal. At most max_seal_overhead + 2 bytes.
+size_t seal_alert(WriteState& state, Alert alert, uint8_t* out);
+
+// True once enough was sealed under one key that a KeyUpdate must go first.
+bool key_update_due(const WriteState& state);
+
+// TLS 1.3: seals a KeyUpdate and moves to the next key. `request_peer` asks the
+// peer to do the same. At most max_seal_overhead + 5 bytes.
+size_t seal_key_update(WriteState& state, bool request_peer, uint8_t* out);
+
+// ---- receiving ----
+
+// Ciphertext as it came from the socket, and what of it was opened but not yet
+// read by the program: [plain ...] lies before [cipher ...] in `data`.
+struct Inbox {
+  uint8_t* data;
+  uint32_t capacity;
+  uint32_t plain_at, plain_length;    // application data, verified
+  uint32_t cipher_at, cipher_length;  // whole records, then perhaps part of one
+
+  bool drained() const { return plain_length == 0 && cipher_length == 0; }
+};
+
+// Whether the record at the front of the ciphertext is complete, so that
+// receive() can make progress without more input. A malformed header counts as
+// complete: receive() will refuse it.
+bool has_whole_record(const Inbox& inbox);
+
+// Bytes that are missing until it is; 0 if has_whole_record().
+size_t missing_bytes(const Inbox& inbox);
+
+enum class Receipt : uint8_t {
+  need_input,   // no whole record left
+  sink_full,    // the sink has no room left; more may be in the inbox
+  record_done,  // (only with Limit::one_record) one record of application data was delivered
+  closed,       // close_notify: nothing may follow
+  key_update,   // the peer wants a KeyUpdate in return; the read keys have moved on already
+  ticket,       // TLS 1.3 client: `ticket` is a whole record with NewSessionTicket; see below
+  refuse_renegotiation,  // TLS 1.2: answer with a no_renegotiation warning, go on
+  peer_alert,            // the peer ended the connection with `alert`
+  failed,                // a violation: send `alert`, then end the connection
+};
+
+struct Received {
+  Receipt what;
+  Alert alert = Alert::close_notify;  // of peer_alert and failed
+  const char* reason = "";            // of failed, in words; static
+  size_t delivered = 0;               // bytes put into the sink by this call
+};
+
+// Called with each record that holds nothing but NewSessionTicket messages,
+// exactly as it came (still sealed), before it is opened in place.
+struct TicketSink {
+  void (*take)(void* self, const uint8_t* record, size_t length) = nullptr;
+  void* self = nullptr;
+};
+
+// Delivers application data from the inbox to `sink`, opening records straight
+// into it where they fit, until something other than plain data flow must be
+// told or input or room runs out. What does not fit the sink stays in the inbox
+// as plain. Never delivers a byte whose tag was not verified. After `closed`,
+// `peer_alert` or `failed` it must not be called again.
+// With an empty sink it opens nothing but control records at the front: use it
+// to learn whether there is anything to read (readable() below).
+Received receive(ReadState& state, Inbox& inbox, IovCursor& sink, const TicketSink& tickets = {});
+
+// Opens the record at the front in place, if it is whole, so that
+// inbox.plain_length tells the truth: returns need_input if nothing can be
+// said yet, sink_full if plain_length > 0, else as receive(). For poll(2),
+// MSG_PEEK and FIONREAD.
+Received open_in_place(ReadState& state, Inbox& inbox, const TicketSink& tickets = {});
+
+}  // namespace gaiter::engine

@@ -1,0 +1,38 @@
+// OpenSSL as a value library: owning pointers, the one private library context,
+// and OpenSSL's error queue in words.
+//
+// OpenSSL is linked statically and hidden, and is never told to read a
+// configuration file, so nothing here is shared with a program's own OpenSSL.
+#pragma once
+
+#include <openssl/bio.h>
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+
+#include <memory>
+#include <string>
+
+namespace gaiter {
+
+template <auto Free>
+struct OpenSslDeleter {
+  template <class T>
+  void operator()(T* object) const {
+    Free(object);
+  }
+};
+
+using BioPtr = std::unique_ptr<BIO, OpenSslDeleter<BIO_free_all>>;
+using KeyPtr = std::unique_ptr<EVP_PKEY, OpenSslDeleter<EVP_PKEY_free>>;
+using CertificatePtr = std::unique_ptr<X509, OpenSslDeleter<X509_free>>;
+using TrustStorePtr = std::unique_ptr<X509_STORE, OpenSslDeleter<X509_STORE_free>>;
+
+// The private OSSL_LIB_CTX that every Gaiter operation uses; made at the first
+// call, never freed (a preload has no safe moment to do so). Thread-safe.
+OSSL_LIB_CTX* library_context();
+
+// Takes everything off this thread's OpenSSL error queue and returns the first
+// reason in words ("certificate verify failed"), or "" if the queue was empty.
+std::string take_openssl_reason();
+
+}  // namespace gaiter
