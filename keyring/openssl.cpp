@@ -1,0 +1,28 @@
+#include "keyring/openssl.h"
+
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+
+namespace gaiter {
+
+OSSL_LIB_CTX* library_context() {
+  static OSSL_LIB_CTX* const context = [] {
+    // No openssl.cnf (it is the program's, and may weaken what we set), and no
+    // cleanup at exit: threads of the program may still be in a handshake.
+    OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT, nullptr);
+    return OSSL_LIB_CTX_new();
+  }();
+  return context;
+}
+
+std::string take_openssl_reason() {
+  std::string first;
+  while (const unsigned long code = ERR_get_error()) {
+    if (!first.empty()) continue;
+    const char* reason = ERR_reason_error_string(code);
+    first = reason != nullptr ? reason : "error " + std::to_string(code);
+  }
+  return first;
+}
+
+}  // namespace gaiter
