@@ -1,4 +1,7 @@
 // From a handshake's secrets to record keys (RFC 8446 7.1-7.3, RFC 5246 6.3).
+//
+// Thread-safe. Should there be no memory for a derivation, the direction is left
+// without keys at exhausted_sequence, so that the record layer refuses to use it.
 #pragma once
 
 #include <cstdint>
@@ -23,5 +26,10 @@ void derive_tls12(DirectionState& client_write, DirectionState& server_write, Ci
                   BackEnd back_end, Hash hash, std::span<const uint8_t, 48> master_secret,
                   std::span<const uint8_t, 32> client_random,
                   std::span<const uint8_t, 32> server_random);
+
+// The initial WriteState::key_update_at: how many records may be sealed under one
+// key (RFC 8446 5.5). TLS 1.2 has no KeyUpdate, hence no such number: it is
+// exhausted_sequence.
+uint64_t key_update_limit(Version version, Cipher cipher);
 
 }  // namespace gaiter::engine

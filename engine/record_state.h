@@ -34,6 +34,7 @@ enum class Alert : uint8_t {
   handshake_failure = 40,
   illegal_parameter = 47,
   decode_error = 50,
+  protocol_version = 70,
   internal_error = 80,
   user_canceled = 90,
   no_renegotiation = 100,
@@ -47,19 +48,25 @@ inline constexpr size_t max_seal_overhead = record_header_length + 8 + aead_tag_
 // The longest record on the wire that is not a record_overflow.
 inline constexpr size_t max_record_length = record_header_length + max_plaintext + 256;
 
+// RFC 8446 5.3: a sequence number that would wrap ends the connection.
+inline constexpr uint64_t exhausted_sequence = UINT64_MAX;
+
 // One direction's protection.
 struct DirectionState {
   AeadKey key;
   Version version;
   Hash hash;
-  uint8_t iv[12];     // TLS 1.3 and ChaCha20: XORed with the sequence; TLS 1.2 GCM: 4 bytes of salt
-  uint64_t sequence;  // of the next record; never used twice
+  uint8_t iv[12];  // TLS 1.3 and ChaCha20: XORed with the sequence; TLS 1.2 GCM: 4 bytes of salt
+  // Of the next record; never used twice. At exhausted_sequence the direction can do
+  // no more: seal() and receive() refuse.
+  uint64_t sequence;
   uint8_t secret[48];  // TLS 1.3 traffic secret, for KeyUpdate (RFC 8446 7.2)
 };
 
 struct WriteState {
   DirectionState keys;
-  uint64_t key_update_at;  // sequence at which to send a KeyUpdate: the AEAD limit (RFC 8446 5.5)
+  // Sequence at which to send a KeyUpdate: key_update_limit(), or sooner by policy.
+  uint64_t key_update_at;
 };
 
 // A handshake message may come in pieces; only the 4 bytes of header and what
@@ -70,11 +77,14 @@ struct HandshakeMessage {
   uint32_t body_remaining;
 };
 
+// All but `keys` and `role` is 0 when the handshake is done.
 struct ReadState {
   DirectionState keys;
   Role role;  // ours
   HandshakeMessage message;
-  uint8_t idle_records;  // records in a row without application data; capped
+  uint8_t idle_records;    // in a row that brought nothing (empty data, ignored alerts); capped
+  uint8_t renegotiations;  // TLS 1.2: how often the peer asked; capped
+  bool past_tickets;       // a record came that was more than NewSessionTicket messages
 };
 
 static_assert(std::is_trivially_copyable_v<WriteState> && std::is_trivially_copyable_v<ReadState>);

@@ -17,7 +17,8 @@ namespace gaiter::engine {
 size_t sealed_length(const WriteState& state, size_t length);
 
 // Seals one record of `length` (0 .. max_plaintext) bytes taken from `from` into
-// `out`, and moves the sequence on. Returns sealed_length(state, length).
+// `out`, and moves the sequence on. Returns sealed_length(state, length), or 0,
+// with nothing done, if the sequence is exhausted: the connection must then end.
 // For sendfile-like use the source may lie in `out` at plaintext_offset().
 size_t seal(WriteState& state, ContentType type, IovCursor& from, size_t length, uint8_t* out);
 
@@ -25,14 +26,16 @@ size_t seal(WriteState& state, ContentType type, IovCursor& from, size_t length,
 size_t plaintext_offset(const WriteState& state);
 
 // Seals an alert record, of level warning for close_notify, user_canceled and
-// no_renegotiation, else fatal. At most max_seal_overhead + 2 bytes.
+// no_renegotiation, else fatal. At most max_seal_overhead + 2 bytes; 0 as seal().
 size_t seal_alert(WriteState& state, Alert alert, uint8_t* out);
 
-// True once enough was sealed under one key that a KeyUpdate must go first.
+// True once enough was sealed under one key that a KeyUpdate must go first; never
+// with TLS 1.2.
 bool key_update_due(const WriteState& state);
 
 // TLS 1.3: seals a KeyUpdate and moves to the next key. `request_peer` asks the
-// peer to do the same. At most max_seal_overhead + 5 bytes.
+// peer to do the same. At most max_seal_overhead + 5 bytes; 0 as seal() and with
+// TLS 1.2.
 size_t seal_key_update(WriteState& state, bool request_peer, uint8_t* out);
 
 // ---- receiving ----
@@ -49,20 +52,18 @@ struct Inbox {
 };
 
 // Whether the record at the front of the ciphertext is complete, so that
-// receive() can make progress without more input. A malformed header counts as
-// complete: receive() will refuse it.
+// receive() can make progress without more input. A length that no record may
+// have counts as complete: receive() will refuse it.
 bool has_whole_record(const Inbox& inbox);
 
 // Bytes that are missing until it is; 0 if has_whole_record().
 size_t missing_bytes(const Inbox& inbox);
 
 enum class Receipt : uint8_t {
-  need_input,   // no whole record left
-  sink_full,    // the sink has no room left; more may be in the inbox
-  record_done,  // (only with Limit::one_record) one record of application data was delivered
-  closed,       // close_notify: nothing may follow
-  key_update,   // the peer wants a KeyUpdate in return; the read keys have moved on already
-  ticket,       // TLS 1.3 client: `ticket` is a whole record with NewSessionTicket; see below
+  need_input,  // no whole record left
+  sink_full,   // the sink has no room left; more may be in the inbox
+  closed,      // close_notify: nothing may follow
+  key_update,  // the peer wants a KeyUpdate in return; the read keys have moved on already
   refuse_renegotiation,  // TLS 1.2: answer with a no_renegotiation warning, go on
   peer_alert,            // the peer ended the connection with `alert`
   failed,                // a violation: send `alert`, then end the connection
@@ -70,31 +71,36 @@ enum class Receipt : uint8_t {
 
 struct Received {
   Receipt what;
-  Alert alert = Alert::close_notify;  // of peer_alert and failed
+  Alert alert = Alert::close_notify;  // of peer_alert (as received: any value) and failed
   const char* reason = "";            // of failed, in words; static
-  size_t delivered = 0;               // bytes put into the sink by this call
+  size_t delivered = 0;               // bytes put into the sink by this call, whatever `what` is
 };
 
-// Called with each record that holds nothing but NewSessionTicket messages,
-// exactly as it came (still sealed), before it is opened in place.
+// TLS 1.3 client: is given each record that holds nothing but NewSessionTicket
+// messages, verified, but sealed exactly as it came. Only the records before any
+// other one: once ReadState::past_tickets is set it is not called again, and may
+// be dropped. Without it tickets are skipped.
 struct TicketSink {
   void (*take)(void* self, const uint8_t* record, size_t length) = nullptr;
   void* self = nullptr;
 };
 
-// Delivers application data from the inbox to `sink`, opening records straight
-// into it where they fit, until something other than plain data flow must be
-// told or input or room runs out. What does not fit the sink stays in the inbox
-// as plain. Never delivers a byte whose tag was not verified. After `closed`,
-// `peer_alert` or `failed` it must not be called again.
-// With an empty sink it opens nothing but control records at the front: use it
-// to learn whether there is anything to read (readable() below).
+// Delivers application data from the inbox to `sink`: first what was opened
+// before, then records, straight into the sink where they fit, until the sink is
+// full, input runs out, or something else than data must be told; all before that
+// was delivered. What does not fit stays in the inbox as plain. With no room in
+// the sink it does nothing.
+//
+// No byte stays in the sink whose tag was not verified, but bytes of the sink
+// beyond `delivered` may have been overwritten. The offsets of an inbox that is
+// drained become 0; room is never made by moving: that is the caller's.
+// After `closed`, `peer_alert` or `failed` it must not be called again.
 Received receive(ReadState& state, Inbox& inbox, IovCursor& sink, const TicketSink& tickets = {});
 
-// Opens the record at the front in place, if it is whole, so that
-// inbox.plain_length tells the truth: returns need_input if nothing can be
-// said yet, sink_full if plain_length > 0, else as receive(). For poll(2),
-// MSG_PEEK and FIONREAD.
+// Makes inbox.plain_length tell the truth, for poll(2), MSG_PEEK and FIONREAD: if
+// it is 0, opens whole records in place, one after another, until one has data.
+// Returns sink_full if plain_length > 0, need_input if nothing can be said yet,
+// else as receive().
 Received open_in_place(ReadState& state, Inbox& inbox, const TicketSink& tickets = {});
 
 }  // namespace gaiter::engine
