@@ -1,0 +1,1 @@
+"""End-to-end tests of Gaiter against real programs and foreign TLS implementations."""
