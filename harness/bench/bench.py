@@ -1,0 +1,100 @@
+"""What all measurements share: programs, certificates, policies, ports, the commands run."""
+
+import os
+import subprocess
+from itertools import count
+from pathlib import Path
+
+from .process import as_shell, is_listening
+from .row import Failure
+
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAMS = Path(__file__).parent / "programs"
+LIBRARY = ROOT / "build/libgaiter.so"
+COMMAND = ROOT / "build/gaiter"
+SUITE = "TLS_AES_256_GCM_SHA384"
+
+BINARIES = {
+    "traffic": ("traffic.c", "transport_plain.c"),
+    "traffic-openssl": ("traffic.c", "transport_openssl.c", "-lssl", "-lcrypto"),
+    "spawn": ("spawn.c",),
+    "foreign_reads": ("foreign_reads.c",),
+}
+
+
+class Bench:
+    def __init__(self, directory, verbose):
+        self.directory = directory
+        self.verbose = verbose
+        self.commands = []  # as shell lines, those of the measurement going on
+        self.certificate = directory / "server.pem"
+        self.key = directory / "server-key.pem"
+        self.ca = directory / "ca.pem"
+        self._ports = count(21000)
+        directory.mkdir(parents=True, exist_ok=True)
+        self._build()
+        self._make_certificates()
+        self._keyring_error = self._make_keyring()
+
+    def show(self, command, environment):
+        self.commands.append(as_shell(command, environment))
+        if self.verbose:
+            print("  $", self.commands[-1], flush=True)
+
+    def binary(self, name):
+        return str(self.directory / name)
+
+    def free_port(self):
+        """Below the ephemeral range, so that no client's own port is in the way."""
+        return next(port for port in self._ports if not is_listening(port))
+
+    def tls_environment(self):
+        """For traffic-openssl, both ends."""
+        return {"TLS_CERTIFICATE": str(self.certificate), "TLS_KEY": str(self.key),
+                "TLS_CA": str(self.ca)}
+
+    def gaiter_environment(self, port, log=None):
+        """The preload with a policy of its own that protects `port`, whichever end connects."""
+        if not LIBRARY.exists():
+            raise Failure("build/libgaiter.so is missing")
+        if self._keyring_error:
+            raise Failure(self._keyring_error)
+        policy = self.directory / "policy" / str(port)
+        policy.mkdir(parents=True, exist_ok=True)
+        (policy / "gaiter.conf").write_text(f'keyring = "{self._keyring()}";\n')
+        (policy / f"{port}.conf").write_text(
+            'inbound = { tls = "required"; min_version = "1.3"; };\n'
+            'outbound = { tls = "required"; min_version = "1.3"; verify = "full"; '
+            'server_name = "localhost"; };\n')
+        environment = {"LD_PRELOAD": str(LIBRARY), "GAITER_POLICY": str(policy)}
+        return environment | ({"GAITER_LOG": f"info:{log}"} if log else {})
+
+    def _build(self):
+        for name, sources in BINARIES.items():
+            files = [str(PROGRAMS / word) if word.endswith(".c") else word for word in sources]
+            subprocess.run(["gcc", "-O2", "-o", self.binary(name), *files], check=True)
+
+    def _make_certificates(self):
+        """A CA and a P-256 certificate for localhost, the same in every variant."""
+        def openssl(*words):
+            subprocess.run(["openssl", *words], check=True, cwd=self.directory,
+                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        new = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
+        mask = os.umask(0o077)
+        openssl("req", "-x509", *new, "-keyout", "ca-key.pem", "-out", "ca.pem", "-days", "30",
+                "-subj", "/CN=bench CA", "-addext", "keyUsage=critical,keyCertSign,cRLSign")
+        openssl("req", *new, "-keyout", "server-key.pem", "-out", "server.csr",
+                "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
+                "-addext", "extendedKeyUsage=serverAuth")
+        openssl("x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca-key.pem",
+                "-CAcreateserial", "-copy_extensions", "copy", "-days", "30", "-out", "server.pem")
+        os.umask(mask)
+
+    def _keyring(self):
+        return self.directory / "keyring"
+
+    def _make_keyring(self):
+        """The same CA and certificate as labelled entries; gives the error text or ""."""
+        if not COMMAND.exists():
+            return "build/gaiter is missing"
+        return ""

@@ -1,0 +1,183 @@
+// Both ends of the traffic that is measured, over blocking sockets on loopback.
+//
+//   traffic server PORT
+//   traffic client bulk PORT SIZE COUNT      COUNT writes of SIZE bytes, one way
+//   traffic client ping PORT SIZE COUNT      COUNT messages of SIZE bytes, echoed one by one
+//   traffic client connect PORT full|resumed COUNT    COUNT connections: a byte, a byte back
+//
+// The client prints the seconds it took, without start-up, and then in words what
+// the transport says of the connection. A connection begins with its kind: 'b'
+// (then 8 bytes: how many follow; answered by the same number), 'p' (all that
+// follows is echoed), 'c' (answered by itself).
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "transport.h"
+
+static char buffer[1 << 20];
+
+void die(const char* what) {
+  fprintf(stderr, "%s: %s\n", what, strerror(errno));
+  exit(1);
+}
+
+static bool write_all(struct transport* t, const void* data, size_t size) {
+  for (const char* next = data; size > 0;) {
+    ssize_t n = transport_write(t, next, size);
+    if (n <= 0) return false;
+    next += n;
+    size -= (size_t)n;
+  }
+  return true;
+}
+
+static bool read_all(struct transport* t, void* data, size_t size) {
+  for (char* next = data; size > 0;) {
+    ssize_t n = transport_read(t, next, size);
+    if (n <= 0) return false;
+    next += n;
+    size -= (size_t)n;
+  }
+  return true;
+}
+
+static void set_nodelay(int fd) {
+  int on = 1;
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
+static void serve_bulk(struct transport* t) {
+  uint64_t expected = 0;
+  if (!read_all(t, &expected, sizeof expected)) return;
+  uint64_t received = 0;
+  while (received < expected) {
+    ssize_t n = transport_read(t, buffer, 65536);
+    if (n <= 0) return;
+    received += (uint64_t)n;
+  }
+  write_all(t, &received, sizeof received);
+}
+
+static void serve_echo(struct transport* t) {
+  ssize_t n;
+  while ((n = transport_read(t, buffer, 65536)) > 0)
+    if (!write_all(t, buffer, (size_t)n)) return;
+}
+
+static void serve(struct transport* t) {
+  char kind = 0;
+  if (!read_all(t, &kind, 1)) return;
+  if (kind == 'b') serve_bulk(t);
+  if (kind == 'p') serve_echo(t);
+  if (kind == 'c' && !write_all(t, &kind, 1)) return;
+  transport_read(t, buffer, 1);  // until the client closes
+}
+
+static int run_server(uint16_t port) {
+  signal(SIGPIPE, SIG_IGN);
+  int listener = socket(AF_INET, SOCK_STREAM, 0);
+  int on = 1;
+  setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  struct sockaddr_in here = {.sin_family = AF_INET, .sin_port = htons(port)};
+  if (bind(listener, (struct sockaddr*)&here, sizeof here) != 0) die("bind");
+  if (listen(listener, 128) != 0) die("listen");
+  puts("ready");
+  fflush(stdout);
+  for (;;) {
+    int fd = accept(listener, NULL, NULL);
+    if (fd < 0) continue;
+    set_nodelay(fd);
+    struct transport* t = transport_accept(fd);
+    if (t == NULL) continue;
+    serve(t);
+    transport_close(t);
+  }
+}
+
+static struct transport* connect_to(uint32_t address, uint16_t port) {
+  int fd = socket(AF_INET, SOCK_STREAM, 0);
+  set_nodelay(fd);
+  struct sockaddr_in there = {
+      .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(address)};
+  if (connect(fd, (struct sockaddr*)&there, sizeof there) != 0) die("connect");
+  return transport_connect(fd);
+}
+
+static double now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static void bulk(struct transport* t, size_t size, uint64_t count) {
+  uint64_t total = size * count;
+  uint64_t received = 0;
+  if (!write_all(t, "b", 1) || !write_all(t, &total, sizeof total)) die("write");
+  for (uint64_t i = 0; i < count; i++)
+    if (!write_all(t, buffer, size)) die("write");
+  if (!read_all(t, &received, sizeof received) || received != total) die("bulk answer");
+}
+
+static void ping(struct transport* t, size_t size, uint64_t count) {
+  if (!write_all(t, "p", 1)) die("write");
+  for (uint64_t i = 0; i < count; i++)
+    if (!write_all(t, buffer, size) || !read_all(t, buffer, size)) die("ping");
+}
+
+static void connect_once(uint32_t address, uint16_t port) {
+  char answer = 0;
+  struct transport* t = connect_to(address, port);
+  if (!write_all(t, "c", 1) || !read_all(t, &answer, 1) || answer != 'c') die("answer");
+  transport_close(t);
+}
+
+// Under Gaiter a session is resumed only with the address that it came from, so
+// `full` goes to another address of 127.0.0.0/8 each time, in every variant.
+static void connect_many(uint16_t port, bool full, uint64_t count) {
+  for (uint64_t i = 1; i <= count; i++)
+    connect_once(INADDR_LOOPBACK + (full ? (uint32_t)i : 0), port);
+}
+
+int main(int argc, char** argv) {
+  if (argc == 3 && strcmp(argv[1], "server") == 0) {
+    transport_start(true, false);
+    return run_server((uint16_t)atoi(argv[2]));
+  }
+  if (argc != 6 || strcmp(argv[1], "client") != 0) {
+    fprintf(stderr, "usage: see the head of traffic.c\n");
+    return 2;
+  }
+  const char* kind = argv[2];
+  uint16_t port = (uint16_t)atoi(argv[3]);
+  size_t size = (size_t)atoi(argv[4]);
+  uint64_t count = strtoull(argv[5], NULL, 10);
+  if (size > sizeof buffer) return 2;
+  memset(buffer, 'x', sizeof buffer);
+
+  double begin;
+  if (strcmp(kind, "connect") == 0) {
+    bool full = strcmp(argv[4], "full") == 0;
+    transport_start(false, !full);
+    connect_once(INADDR_LOOPBACK, port);  // what is made once is made now
+    begin = now();
+    connect_many(port, full, count);
+    printf("%.6f%s\n", now() - begin, transport_describe());
+    return 0;
+  }
+  transport_start(false, false);
+  struct transport* t = connect_to(INADDR_LOOPBACK, port);
+  begin = now();
+  strcmp(kind, "bulk") == 0 ? bulk(t, size, count) : ping(t, size, count);
+  printf("%.6f%s\n", now() - begin, transport_describe());
+  transport_close(t);
+  return 0;
+}

@@ -1,0 +1,91 @@
+// The transport as a program with TLS of its own has it: SSL_read and SSL_write.
+// TLS_CERTIFICATE, TLS_KEY (server) and TLS_CA (client) name PEM files.
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "transport.h"
+
+static SSL_CTX* context;
+static bool resuming;
+static SSL_SESSION* session;
+static char description[160];
+
+static _Noreturn void die_of_openssl(const char* what) {
+  fprintf(stderr, "%s\n", what);
+  ERR_print_errors_fp(stderr);
+  exit(1);
+}
+
+static const char* need_variable(const char* name) {
+  const char* value = getenv(name);
+  if (value == NULL) {
+    fprintf(stderr, "%s is not set\n", name);
+    exit(1);
+  }
+  return value;
+}
+
+void transport_start(bool server, bool resume) {
+  resuming = resume;
+  context = SSL_CTX_new(server ? TLS_server_method() : TLS_client_method());
+  SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION);
+  SSL_CTX_set_ciphersuites(context, "TLS_AES_256_GCM_SHA384");
+  // Header and body of a record, often several records, in one read(2).
+  SSL_CTX_set_read_ahead(context, 1);
+  SSL_CTX_set_default_read_buffer_len(context, 65536);
+  if (server) {
+    if (SSL_CTX_use_certificate_chain_file(context, need_variable("TLS_CERTIFICATE")) != 1 ||
+        SSL_CTX_use_PrivateKey_file(context, need_variable("TLS_KEY"), SSL_FILETYPE_PEM) != 1)
+      die_of_openssl("certificate");
+  } else {
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
+    if (SSL_CTX_load_verify_locations(context, need_variable("TLS_CA"), NULL) != 1)
+      die_of_openssl("CA");
+  }
+}
+
+struct transport* transport_accept(int fd) {
+  SSL* ssl = SSL_new(context);
+  SSL_set_fd(ssl, fd);
+  if (SSL_accept(ssl) == 1) return (struct transport*)ssl;
+  SSL_free(ssl);
+  close(fd);
+  return NULL;
+}
+
+struct transport* transport_connect(int fd) {
+  SSL* ssl = SSL_new(context);
+  SSL_set_fd(ssl, fd);
+  SSL_set_tlsext_host_name(ssl, "localhost");
+  SSL_set1_host(ssl, "localhost");
+  if (resuming && session != NULL) SSL_set_session(ssl, session);
+  if (SSL_connect(ssl) != 1) die_of_openssl("handshake");
+  snprintf(description, sizeof description, " %s %s%s", SSL_get_version(ssl),
+           SSL_get_cipher_name(ssl), SSL_session_reused(ssl) ? " resumed" : "");
+  return (struct transport*)ssl;
+}
+
+ssize_t transport_read(struct transport* t, void* buffer, size_t size) {
+  return SSL_read((SSL*)t, buffer, (int)size);
+}
+
+ssize_t transport_write(struct transport* t, const void* data, size_t size) {
+  return SSL_write((SSL*)t, data, (int)size);
+}
+
+void transport_close(struct transport* t) {
+  SSL* ssl = (SSL*)t;
+  if (resuming) {  // by now the ticket has come with the first data
+    SSL_SESSION_free(session);
+    session = SSL_get1_session(ssl);
+  }
+  int fd = SSL_get_fd(ssl);
+  SSL_shutdown(ssl);
+  SSL_free(ssl);
+  close(fd);
+}
+
+const char* transport_describe(void) { return description; }

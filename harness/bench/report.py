@@ -1,0 +1,127 @@
+"""The table, results.json and the plot."""
+
+import json
+from dataclasses import asdict
+
+from .row import GAITER, OWN_TLS, VARIANTS, compare, meets
+
+HEADER = f"{'':<12}{'median':>9}  {'least - most':<18}{'CPU':>9} | {'Gaiter':>8}{'its CPU':>9}"
+
+
+def print_heading(machine, rounds, seconds):
+    for name, value in machine.items():
+        print(f"{name:>14}: {value}")
+    print(f"""
+Medians of {rounds} interleaved rounds of about {seconds:g} s. CPU: user and system time of all
+processes involved for one unit of work. Right of the bar, Gaiter against that line, round by
+round: how many times as much it does (or how much longer it takes), and its CPU time over that
+line's. TLS: what openssl s_client negotiates with the server's end, or the client says.
+""")
+    print(HEADER)
+
+
+def print_row(row, outcomes):
+    """One line a variant: its medians, then how Gaiter compares with it."""
+    note = f" ({row.note})" if row.note else ""
+    print(f"\n{row.name}{note}: {row.unit}, CPU per {row.cpu_per}")
+    for variant, outcome in outcomes.items():
+        print(f"  {variant:<10}{line(row, variant, outcome, outcomes.get(GAITER))}", flush=True)
+    suites = {outcome.secured_by for outcome in outcomes.values() if outcome.secured_by}
+    if suites:
+        print(f"  TLS: {', '.join(sorted(suites))}" + (" DIFFERENT!" if len(suites) > 1 else ""))
+
+
+def line(row, variant, outcome, gaiter):
+    if outcome.error:
+        return f"FAILED: {outcome.error}"
+    values = outcome.values()
+    spread = f"{number(min(values))} - {number(max(values))}"
+    text = f"{number(outcome.median()):>9}  {spread:<18}{duration(outcome.cpu_seconds()):>9}"
+    if variant == GAITER or gaiter is None or gaiter.error:
+        return text
+    value, cpu = compare(row, gaiter, outcome)
+    shown = f"x {value:.2f}" if row.higher_is_better else f"{value:+.1f}"
+    return f"{text} | {shown:>8}{f'x {cpu:.2f}':>9}  {verdict(row, variant, value)}".rstrip()
+
+
+def verdict(row, variant, value):
+    met = meets(row, variant, value)
+    if met is None:
+        return ""
+    sign = ">=" if row.higher_is_better else "<="
+    return f"bar {sign} {row.bars[variant]:g}: {'met' if met else 'MISSED'}"
+
+
+def number(value):
+    return f"{value:.0f}" if value >= 1000 else f"{value:.3g}"
+
+
+def duration(seconds):
+    for unit, factor in (("s", 1), ("ms", 1e3), ("us", 1e6)):
+        if seconds * factor >= 1:
+            return f"{seconds * factor:.3g} {unit}"
+    return f"{seconds * 1e9:.3g} ns"
+
+
+def write_json(path, machine, rounds, seconds, results):
+    """`results` is [(row, outcomes)]. Everything that was measured, and the commands to repeat it."""
+    rows = []
+    for row, outcomes in results:
+        variants = {}
+        for variant, outcome in outcomes.items():
+            variants[variant] = asdict(outcome)
+            if outcome.samples:
+                variants[variant]["median"] = outcome.median()
+                variants[variant]["median_cpu_seconds"] = outcome.cpu_seconds()
+        rows.append({"name": row.name, "unit": row.unit, "cpu_per": row.cpu_per,
+                     "higher_is_better": row.higher_is_better, "bars": row.bars,
+                     "variants": variants, "gaiter_against": comparisons(row, outcomes)})
+    document = {"machine": machine, "rounds": rounds, "seconds": seconds, "rows": rows}
+    path.write_text(json.dumps(document, indent=1) + "\n")
+
+
+def comparisons(row, outcomes):
+    gaiter = outcomes.get(GAITER)
+    if gaiter is None or gaiter.error:
+        return {}
+    found = {}
+    for variant, outcome in outcomes.items():
+        if variant != GAITER and not outcome.error:
+            value, cpu = compare(row, gaiter, outcome)
+            found[variant] = {"value": value, "cpu": cpu, "met": meets(row, variant, value)}
+    return found
+
+
+def write_plot(path, results):
+    """Every throughput against the program's own TLS, as bars; False without matplotlib."""
+    try:
+        import matplotlib
+    except ImportError:
+        return False
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    drawn = [(row, outcomes) for row, outcomes in results
+             if row.higher_is_better and OWN_TLS in outcomes and not outcomes[OWN_TLS].error]
+    if not drawn:
+        return False
+    colours = dict(zip(VARIANTS, ("#999999", "#4477aa", "#228833", "#cc6677")))
+    figure, axes = pyplot.subplots(figsize=(9, 1 + 0.8 * len(drawn)))
+    for place, (row, outcomes) in enumerate(drawn):
+        for step, variant in enumerate(VARIANTS):
+            outcome = outcomes.get(variant)
+            if outcome is None or outcome.error:
+                continue
+            ratio = outcome.median() / outcomes[OWN_TLS].median()
+            axes.barh(place + 0.2 * step - 0.3, ratio, 0.2, color=colours[variant])
+            axes.text(ratio, place + 0.2 * step - 0.3, f" {number(outcome.median())}",
+                      va="center", fontsize=7)
+    axes.set_yticks(range(len(drawn)), [f"{row.name}\n{row.unit}" for row, _ in drawn], fontsize=8)
+    axes.invert_yaxis()
+    axes.axvline(1, color="black", linewidth=0.5)
+    axes.set_xlabel("times the program's own TLS")
+    axes.legend([pyplot.Rectangle((0, 0), 1, 1, color=colours[v]) for v in VARIANTS], VARIANTS,
+                fontsize=8)
+    figure.tight_layout()
+    figure.savefig(path, dpi=120)
+    return True

@@ -1,0 +1,36 @@
+"""New connections per second, one after the other, a byte each way on each of them.
+
+The server serves one at a time, so the two ends' work is measured, not their overlap.
+"""
+
+from functools import partial
+
+from ..routes import open_route
+from ..row import GAITER, OWN_TLS, Failure, Row, Sample
+from .streams import traffic
+
+
+def measure(sessions, foreign_client, bench, variant, count, first):
+    with open_route(bench, variant, traffic(bench), first, foreign_client=foreign_client,
+                    resume=sessions == "resumed") as route:
+        output, cpu = route.run("connect", sessions, count)
+        seconds, *told = output.split()
+        if told and (told[-1] == "resumed") != (sessions == "resumed"):
+            raise Failure(f"asked for {sessions} connections, got: {' '.join(told)}")
+        return Sample(value=count / float(seconds), cpu_seconds=cpu / count,
+                      work=count, seconds=float(seconds), secured_by=route.secured_by)
+
+
+def row(name, sessions, foreign_client=False, **more):
+    return Row(name, "connections/s", "connection", partial(measure, sessions, foreign_client),
+               first_count=100, **more)
+
+
+ROWS = [
+    row("new connections, full", "full", bars={OWN_TLS: 0.95}),
+    row("new connections, resumed", "resumed", bars={OWN_TLS: 0.95}),
+    row("new connections, full, client OpenSSL", "full", foreign_client=True,
+        variants=(OWN_TLS, GAITER), note="Gaiter: the server only"),
+    row("new connections, resumed, client OpenSSL", "resumed", foreign_client=True, quick=False,
+        variants=(OWN_TLS, GAITER), note="Gaiter: the server only"),
+]
