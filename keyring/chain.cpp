@@ -1,0 +1,50 @@
+#include "keyring/chain.h"
+
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+
+#include <algorithm>
+
+namespace gaiter::keyring {
+namespace {
+
+bool issued(const CertificatePtr& issuer, const CertificatePtr& subject) {
+  return X509_check_issued(issuer.get(), subject.get()) == X509_V_OK;
+}
+
+}  // namespace
+
+bool is_self_signed(const X509* certificate) {
+  return (X509_get_extension_flags(const_cast<X509*>(certificate)) & EXFLAG_SS) != 0;
+}
+
+bool bring_leaf_forward(std::vector<CertificatePtr>& certificates, const EVP_PKEY* key) {
+  const auto is_leaf = [&](const CertificatePtr& candidate) {
+    if (key != nullptr) return X509_check_private_key(candidate.get(), key) == 1;
+    return std::ranges::none_of(certificates, [&](const CertificatePtr& other) {
+      return X509_cmp(other.get(), candidate.get()) != 0 && issued(candidate, other);
+    });
+  };
+  const auto leaf = std::ranges::find_if(certificates, is_leaf);
+  ERR_clear_error();
+  if (leaf == certificates.end()) return false;
+  std::rotate(certificates.begin(), leaf, leaf + 1);
+  return true;
+}
+
+void sort_chain(std::vector<CertificatePtr>& certificates) {
+  std::vector<CertificatePtr> rest = std::move(certificates);
+  certificates.clear();
+  for (auto next = rest.begin(); next != rest.end();) {
+    certificates.push_back(std::move(*next));
+    rest.erase(next);
+    const CertificatePtr& last = certificates.back();
+    next = is_self_signed(last.get())
+               ? rest.end()
+               : std::ranges::find_if(rest, [&](const CertificatePtr& candidate) {
+                   return X509_cmp(candidate.get(), last.get()) != 0 && issued(candidate, last);
+                 });
+  }
+}
+
+}  // namespace gaiter::keyring

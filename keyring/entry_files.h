@@ -1,0 +1,29 @@
+// One entry's directory, read.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "keyring/files.h"
+#include "keyring/format.h"
+
+namespace gaiter::keyring {
+
+struct EntryFiles {
+  EntryConf conf;
+  bool has_key = false;
+  // The leaf first (see chain.h). A `ca` entry may be a bundle of CAs: the rest of
+  // it is left as it came. In other entries the rest is the leaf's chain.
+  std::vector<CertificatePtr> certificates;
+  KeyPtr key;
+};
+
+// How much of an entry to read; each includes those before it.
+enum class Depth { conf, certificates, key };
+
+// Reads the entry `label`, which must be a valid label. A writer that replaces
+// the entry meanwhile is no error: the result is the old or the new entry, never
+// a mixture. Kind::not_found only if there is no such entry.
+Result<EntryFiles> read_entry(const Directory& keyring, const std::string& label, Depth depth);
+
+}  // namespace gaiter::keyring

@@ -1,0 +1,46 @@
+// The names of a keyring's files, and the `key = value` lines in them
+// (keyring/FORMAT.md).
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "keyring/keyring.h"
+
+namespace gaiter::keyring {
+
+// In the keyring's directory.
+inline constexpr const char* keyring_conf = "keyring.conf";
+inline constexpr const char* lock_name = ".keyring.lock";
+inline constexpr std::string_view temporary_prefix = ".tmp-";
+
+// In an entry's directory.
+inline constexpr const char* entry_conf = "entry.conf";
+inline constexpr const char* certificate_pem = "certificate.pem";
+inline constexpr const char* key_pem = "key.pem";
+
+// keyring.conf
+struct KeyringConf {
+  std::string default_label;  // "" = none
+};
+
+// entry.conf
+struct EntryConf {
+  Usage usage = Usage::personal;
+  bool trusted = true;
+  std::string origin;
+};
+
+// `path` names the file in error messages. An unknown key or value is an error:
+// a misspelt `trust = off` must not mean trust.
+Result<KeyringConf> parse_keyring_conf(std::string_view text, const std::string& path);
+Result<EntryConf> parse_entry_conf(std::string_view text, const std::string& path);
+
+std::string print(const KeyringConf& conf);
+std::string print(const EntryConf& conf);
+
+// "personal", "ca", "site"
+const char* word(Usage usage);
+
+}  // namespace gaiter::keyring

@@ -1,0 +1,212 @@
+#include "keyring/keyring.h"
+
+#include <openssl/asn1.h>
+#include <openssl/err.h>
+#include <openssl/x509_vfy.h>
+
+#include <climits>
+
+#include "keyring/chain.h"
+#include "keyring/entry_files.h"
+#include "keyring/errors.h"
+#include "keyring/label.h"
+
+namespace gaiter::keyring {
+namespace {
+
+struct Opened {
+  Directory directory;
+  KeyringConf conf;
+};
+
+Result<Opened> open_keyring(const std::string& path) {
+  auto directory = open_directory(path);
+  if (!directory) {
+    if (directory.error().kind == Error::Kind::not_found) {
+      directory.error().message = "there is no keyring: " + directory.error().message;
+    }
+    return pass_on(directory);
+  }
+  auto text = read_file(*directory, keyring_conf, Guard::write);
+  if (!text) {
+    if (text.error().kind != Error::Kind::not_found) return pass_on(text);
+    return fail(Error::Kind::not_found, path + " is not a keyring: it has no " + keyring_conf);
+  }
+  auto conf = parse_keyring_conf(text->view(), directory->path_of(keyring_conf));
+  if (!conf) return pass_on(conf);
+  return Opened{*std::move(directory), *std::move(conf)};
+}
+
+Result<std::vector<std::string>> labels(const Directory& directory) {
+  auto names = list(directory);
+  if (!names) return names;
+  std::erase_if(*names, [&](const std::string& name) {
+    return !check_label(name) || !is_directory(directory, name);
+  });
+  return names;
+}
+
+std::unexpected<Error> no_entry(const Directory& directory, std::string_view label) {
+  std::string message = "no entry \"" + std::string(label) + "\" in " + directory.path;
+  auto all = labels(directory);
+  if (all && all->empty()) message += ", which has none at all";
+  if (all && !all->empty()) {
+    message += "; nearest:";
+    for (const std::string& near : nearest_labels(label, *std::move(all))) message += " " + near;
+  }
+  return fail(Error::Kind::not_found, message);
+}
+
+Result<EntryFiles> read_labelled(const Directory& directory, const std::string& label,
+                                 Depth depth) {
+  if (auto good = check_label(label); !good) return pass_on(good);
+  auto files = read_entry(directory, label, depth);
+  if (!files && files.error().kind == Error::Kind::not_found) return no_entry(directory, label);
+  return files;
+}
+
+Entry to_entry(const std::string& label, const KeyringConf& conf, EntryFiles files) {
+  Entry entry{.label = label,
+              .usage = files.conf.usage,
+              .trusted = files.conf.trusted,
+              .is_default = label == conf.default_label,
+              .has_key = files.has_key,
+              .origin = std::move(files.conf.origin),
+              .leaf = std::move(files.certificates.front()),
+              .chain = {}};
+  files.certificates.erase(files.certificates.begin());
+  entry.chain = std::move(files.certificates);
+  return entry;
+}
+
+// The label that stands for "" in identity().
+Result<std::string> implied_label(const Opened& opened) {
+  if (!opened.conf.default_label.empty()) return opened.conf.default_label;
+  auto all = labels(opened.directory);
+  if (!all) return pass_on(all);
+  std::vector<std::string> personal;
+  for (const std::string& label : *all) {
+    const auto files = read_entry(opened.directory, label, Depth::conf);
+    if (files && files->has_key && files->conf.usage == Usage::personal) personal.push_back(label);
+  }
+  if (personal.size() == 1) return personal.front();
+  return fail(Error::Kind::not_found,
+              opened.directory.path +
+                  (personal.empty() ? " holds no personal entry with a key"
+                                    : " has several personal entries and no default; choose one "
+                                      "with `gaiter keyring default LABEL`"));
+}
+
+// Adds what `files` is trusted for.
+bool add_trust(X509_STORE* store, const EntryFiles& files) {
+  for (const CertificatePtr& certificate : files.certificates) {
+    if (X509_STORE_add_cert(store, certificate.get()) != 1) return false;
+    if (files.conf.usage == Usage::site) break;  // the site alone, not those who signed it
+  }
+  return true;
+}
+
+bool vouches(const EntryConf& conf) { return conf.trusted && conf.usage != Usage::personal; }
+
+}  // namespace
+
+Result<Keyring> Keyring::open(const std::string& path) {
+  auto absolute = absolute_path(path);
+  if (!absolute) return pass_on(absolute);
+  auto opened = open_keyring(*absolute);
+  if (!opened) return pass_on(opened);
+  return Keyring(*std::move(absolute));
+}
+
+Result<std::vector<Entry>> Keyring::entries() const {
+  auto opened = open_keyring(path_);
+  if (!opened) return pass_on(opened);
+  auto all = labels(opened->directory);
+  if (!all) return pass_on(all);
+  std::vector<Entry> entries;
+  for (const std::string& label : *all) {
+    auto files = read_entry(opened->directory, label, Depth::certificates);
+    if (!files && files.error().kind == Error::Kind::not_found) continue;  // deleted meanwhile
+    if (!files) return pass_on(files);
+    entries.push_back(to_entry(label, opened->conf, *std::move(files)));
+  }
+  return entries;
+}
+
+Result<Entry> Keyring::entry(std::string_view label) const {
+  auto opened = open_keyring(path_);
+  if (!opened) return pass_on(opened);
+  const std::string name(label);
+  auto files = read_labelled(opened->directory, name, Depth::certificates);
+  if (!files) return pass_on(files);
+  return to_entry(name, opened->conf, *std::move(files));
+}
+
+Result<std::string> Keyring::default_label() const {
+  auto opened = open_keyring(path_);
+  if (!opened) return pass_on(opened);
+  return std::move(opened->conf.default_label);
+}
+
+Result<Identity> Keyring::identity(std::string_view label) const {
+  auto opened = open_keyring(path_);
+  if (!opened) return pass_on(opened);
+  std::string name(label);
+  if (name.empty()) {
+    auto implied = implied_label(*opened);
+    if (!implied) return pass_on(implied);
+    name = *std::move(implied);
+  }
+  auto files = read_labelled(opened->directory, name, Depth::key);
+  if (!files) return pass_on(files);
+  if (!files->conf.trusted) {
+    return fail(Error::Kind::invalid,
+                "entry \"" + name + "\" in " + path_ + " must not be used: it says `trust = off`");
+  }
+
+  Identity identity{.label = name,
+                    .leaf = std::move(files->certificates.front()),
+                    .chain = {},
+                    .key = std::move(files->key)};
+  files->certificates.erase(files->certificates.begin());
+  identity.chain = std::move(files->certificates);
+  if (!identity.chain.empty() && is_self_signed(identity.chain.back().get())) {
+    identity.chain.pop_back();
+  }
+  return identity;
+}
+
+Result<TrustStorePtr> Keyring::trust() const {
+  auto opened = open_keyring(path_);
+  if (!opened) return pass_on(opened);
+  auto all = labels(opened->directory);
+  if (!all) return pass_on(all);
+  TrustStorePtr store(X509_STORE_new());
+  // Every certificate in the store is an anchor, be it self-signed or not.
+  if (store == nullptr || X509_STORE_set_flags(store.get(), X509_V_FLAG_PARTIAL_CHAIN) != 1) {
+    return fail(Error::Kind::system, "cannot make a trust store: " + take_openssl_reason());
+  }
+  for (const std::string& label : *all) {
+    // A personal entry vouches for nobody, so nothing wrong with it matters here.
+    const auto conf = read_entry(opened->directory, label, Depth::conf);
+    if (conf && !vouches(conf->conf)) continue;
+    auto files = read_entry(opened->directory, label, Depth::certificates);
+    if (!files && files.error().kind == Error::Kind::not_found) continue;
+    if (!files) return pass_on(files);
+    if (vouches(files->conf) && !add_trust(store.get(), *files)) {
+      return fail(Error::Kind::system, "cannot make a trust store: " + take_openssl_reason());
+    }
+  }
+  return store;
+}
+
+int days_left(const X509* certificate) {
+  int days = 0, seconds = 0;
+  if (ASN1_TIME_diff(&days, &seconds, nullptr, X509_get0_notAfter(certificate)) != 1) {
+    ERR_clear_error();
+    return INT_MIN;
+  }
+  return seconds < 0 ? days - 1 : days;
+}
+
+}  // namespace gaiter::keyring

@@ -1,0 +1,29 @@
+// Certificates and keys from bytes and back: PEM (RFC 7468), or DER of one object.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "keyring/keyring.h"
+
+namespace gaiter::keyring {
+
+struct Bundle {
+  std::vector<CertificatePtr> certificates;  // as they came
+  KeyPtr key;                                // null if there was none
+};
+
+// Reads every certificate and at most one private key (PKCS#8, PKCS#1, SEC1),
+// in any order. `name` names the bytes in error messages. Everything else in the
+// bytes but text between PEM blocks is an error, and so is an encrypted key:
+// nobody is ever asked for a passphrase.
+Result<Bundle> parse_bundle(std::string_view bytes, const std::string& name);
+
+// One PEM block after another.
+Result<std::string> certificates_to_pem(const std::vector<const X509*>& certificates);
+
+// PKCS#8, unencrypted. The BIO's memory is wiped when it is freed.
+Result<BioPtr> key_to_pem(const EVP_PKEY* key);
+
+}  // namespace gaiter::keyring
