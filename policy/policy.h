@@ -7,10 +7,13 @@
 
 #include <sys/socket.h>
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <expected>
+#include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace gaiter::policy {
@@ -22,6 +25,15 @@ enum class Verify : uint8_t { full, chain, none };
 enum class MinVersion : uint8_t { tls12, tls13 };
 enum class Truncation : uint8_t { error, eof };
 enum class Unmatched : uint8_t { pass, block };
+
+// The word that a policy uses for each: "inbound", "required", "TLSv1.2", ...
+std::string_view to_string(Direction);
+std::string_view to_string(Tls);
+std::string_view to_string(ClientAuth);
+std::string_view to_string(Verify);
+std::string_view to_string(MinVersion);
+std::string_view to_string(Truncation);
+std::string_view to_string(Unmatched);
 
 // What a rule does with the connections that it matches.
 struct Settings {
@@ -35,10 +47,19 @@ struct Settings {
   Truncation truncation = Truncation::error;
 };
 
+// Where one setting of a rule was written.
+struct Origin {
+  int file = -1;  // index into Policy::files(); -1 = nowhere: Gaiter's own default
+  int line = 0;
+};
+
 struct PortRange {
   uint16_t first;
-  uint16_t last;
+  uint16_t last;  // included
 };
+
+// "6379, 6000-6100", or "any" for an empty list.
+std::string to_string(const std::vector<PortRange>& ranges);
 
 struct Rule {
   std::string name;  // as log lines show it: "6379.conf:inbound"
@@ -48,6 +69,14 @@ struct Rule {
   std::vector<PortRange> local_ports;   // empty = any
   std::vector<PortRange> remote_ports;  // empty = any
   Settings settings;
+  std::array<Origin, 8> origins;  // of the settings, in the order of struct Settings
+};
+
+// One setting as it applies to a rule, for a person to read.
+struct EffectiveSetting {
+  std::string_view key;  // "handshake_timeout"
+  std::string value;     // as a policy would write it: "\"required\"", "10"
+  std::string origin;    // "FILE:LINE", or "default"
 };
 
 // Where and why a policy was refused; text() is what a person is shown:
@@ -59,27 +88,39 @@ struct Error {
   std::string text() const;
 };
 
-// Where a policy comes from. The rules of `text` come before those of `path`.
+// The machine's policy. Unlike any other directory it may hold no policy at all.
+inline constexpr std::string_view default_directory = "/etc/gaiter";
+
+// Where a policy comes from. `text` lies over `path`: its rules come first, and
+// what it sets for all rules (defaults, unmatched, keyring) wins.
 struct Source {
-  std::string path;  // a file or a directory; "" = none
+  std::string path;  // a file or a directory, as policy/GRAMMAR.md says; "" = none
   std::string text;  // gaiter.conf syntax; "" = none
-  // From GAITER_POLICY (path) and GAITER_POLICY_TEXT (text), else /etc/gaiter if
-  // it exists. In secure-execution mode (AT_SECURE) only /etc/gaiter.
+  // From GAITER_POLICY (path) and GAITER_POLICY_TEXT (text); an empty value is as
+  // none. With neither, /etc/gaiter if it exists. In secure-execution mode
+  // (AT_SECURE, see getauxval(3)) the environment is ignored.
   static Source from_environment();
 };
+
+class Matcher;  // policy/match.h
 
 class Policy {
  public:
   // Reads everything or fails with the first error (all or nothing). A source
-  // with neither path nor text is an empty policy.
+  // with neither path nor text is an empty policy. Files and their directories
+  // must belong to root or the effective user and be writable by nobody else.
+  // Allocates, and opens files; not to be called from a signal handler.
   static std::expected<Policy, Error> load(const Source& source);
 
   // Every error that can be found, not only the first, for `gaiter check`.
   static std::vector<Error> check(const Source& source);
 
   // The first rule that matches, or nullptr. Addresses are AF_INET or AF_INET6;
-  // `remote` may be nullptr for "some remote", as at listen(2): then a rule
-  // matches if it could match any remote.
+  // no rule matches another family. `remote` may be nullptr for "some remote", as
+  // at listen(2): then a rule matches if it could match any remote. `local` may be
+  // nullptr, or have port 0, for a socket that is not bound yet: then no rule
+  // matches that names local ports. Costs well under a microsecond whatever the
+  // number of rules; async-signal-safe.
   const Rule* match(Direction direction, const sockaddr* local, const sockaddr* remote) const;
 
   // What happens to a TCP connection without a rule.
@@ -90,9 +131,17 @@ class Policy {
 
   const std::vector<Rule>& rules() const { return rules_; }
 
+  // What was read, in order: paths, or "GAITER_POLICY_TEXT".
+  const std::vector<std::string>& files() const { return files_; }
+
+  // The settings that have a meaning in the rule's direction, and where each came from.
+  std::vector<EffectiveSetting> effective(const Rule& rule) const;
+
  private:
   friend class Loader;
   std::vector<Rule> rules_;
+  std::vector<std::string> files_;
+  std::shared_ptr<const Matcher> matcher_;  // of rules_; null = no rules
   std::string keyring_;
   Unmatched unmatched_ = Unmatched::pass;
 };
