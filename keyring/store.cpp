@@ -2,6 +2,8 @@
 
 #include <openssl/x509v3.h>
 
+#include <optional>
+
 #include "keyring/chain.h"
 #include "keyring/errors.h"
 #include "keyring/issue.h"

@@ -3,7 +3,7 @@
 // Every function leaves the keyring as it was, or wholly changed, also if the
 // machine dies: an entry is built in a temporary directory, fsynced and renamed
 // into place under a lock, for which a function may wait. Certificates are public
-// (files 0644, directories 0755), key files are 0600, whatever the umask.
+// (files 0644, entries' directories 0755) and key files 0600, whatever the umask.
 #pragma once
 
 #include <chrono>
