@@ -11,6 +11,7 @@
 
 #include "engine/failure.h"
 #include "engine/record_state.h"
+#include "engine/sessions.h"
 #include "keyring/keyring.h"
 
 namespace gaiter::engine {
@@ -31,7 +32,8 @@ struct ContextSettings {
   std::string session_scope;
 };
 
-// Immutable after make(), shared by threads and, copied, by fork children.
+// Immutable after make() but for its session cache, shared by threads and, copied,
+// by fork children.
 class Context {
  public:
   // Costs 0.1 to 20 ms: once a rule, never a connection.
@@ -43,11 +45,13 @@ class Context {
 
   SSL_CTX* ssl_context() const { return ssl_context_; }
   const ContextSettings& settings() const { return settings_; }
+  SessionCache& sessions() const { return sessions_; }  // role client
 
  private:
   Context() = default;
   ContextSettings settings_;
   SSL_CTX* ssl_context_ = nullptr;
+  mutable SessionCache sessions_{256};
 };
 
 }  // namespace gaiter::engine

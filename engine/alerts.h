@@ -1,0 +1,17 @@
+// Alerts (RFC 8446 6) in words.
+#pragma once
+
+#include <cstdint>
+
+#include "engine/record_state.h"
+
+namespace gaiter::engine {
+
+// "certificate_required", as the RFC spells it; "unknown alert" for a number
+// that has no name. Static.
+const char* alert_name(uint8_t alert);
+
+// What to do when a peer sent it to an end of role `ours`; may be "". Static.
+const char* alert_advice(uint8_t alert, Role ours);
+
+}  // namespace gaiter::engine

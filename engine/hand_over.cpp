@@ -1,0 +1,122 @@
+#include "engine/hand_over.h"
+
+#include <openssl/crypto.h>
+#include <openssl/objects.h>
+
+#include <cstring>
+#include <optional>
+#include <string_view>
+
+#include "engine/key_schedule.h"
+
+namespace gaiter::engine {
+namespace {
+
+// RFC 8446 5.5: at most 2^24.5 full records under one AES-GCM key. ChaCha20's
+// limit is beyond the sequence numbers; TLS 1.2 has no KeyUpdate.
+constexpr uint64_t aes_gcm_record_limit = uint64_t{1} << 24;
+
+std::optional<Cipher> cipher_of(const SSL_CIPHER* suite) {
+  switch (SSL_CIPHER_get_cipher_nid(suite)) {
+    case NID_aes_128_gcm:
+      return Cipher::aes_128_gcm;
+    case NID_aes_256_gcm:
+      return Cipher::aes_256_gcm;
+    case NID_chacha20_poly1305:
+      return Cipher::chacha20_poly1305;
+    default:
+      return std::nullopt;
+  }
+}
+
+std::optional<Hash> hash_of(const SSL_CIPHER* suite) {
+  switch (EVP_MD_get_type(SSL_CIPHER_get_handshake_digest(suite))) {
+    case NID_sha256:
+      return Hash::sha256;
+    case NID_sha384:
+      return Hash::sha384;
+    default:
+      return std::nullopt;
+  }
+}
+
+void derive_from_master_secret(SSL* ssl, Cipher cipher, Hash hash, DirectionState& client,
+                               DirectionState& server) {
+  uint8_t master[48];
+  uint8_t client_random[32];
+  uint8_t server_random[32];
+  SSL_SESSION_get_master_key(SSL_get_session(ssl), master, sizeof master);
+  SSL_get_client_random(ssl, client_random, sizeof client_random);
+  SSL_get_server_random(ssl, server_random, sizeof server_random);
+  derive_tls12(client, server, cipher, best_back_end(cipher), hash, master, client_random,
+               server_random);
+  OPENSSL_cleanse(master, sizeof master);
+}
+
+constexpr int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  return -1;
+}
+
+void parse_hex(std::string_view hex, TrafficSecrets::Secret& secret) {
+  secret.length = 0;
+  while (hex.size() >= 2 && secret.length < sizeof secret.bytes) {
+    const int high = hex_digit(hex[0]);
+    const int low = hex_digit(hex[1]);
+    if (high < 0 || low < 0) return;
+    secret.bytes[secret.length++] = static_cast<uint8_t>(high << 4 | low);
+    hex.remove_prefix(2);
+  }
+}
+
+}  // namespace
+
+void TrafficSecrets::wipe() {
+  OPENSSL_cleanse(&client_, sizeof client_);
+  OPENSSL_cleanse(&server_, sizeof server_);
+}
+
+void TrafficSecrets::note(const char* key_log_line) {
+  const std::string_view line(key_log_line);
+  const size_t label_end = line.find(' ');
+  const size_t secret_at = line.rfind(' ') + 1;
+  const std::string_view label = line.substr(0, label_end);
+  if (label == "CLIENT_TRAFFIC_SECRET_0") parse_hex(line.substr(secret_at), client_);
+  if (label == "SERVER_TRAFFIC_SECRET_0") parse_hex(line.substr(secret_at), server_);
+}
+
+std::expected<HandedOver, Failure> hand_over(SSL* ssl, Role role, const TrafficSecrets& secrets) {
+  const SSL_CIPHER* suite = SSL_get_current_cipher(ssl);
+  const std::optional<Cipher> cipher = cipher_of(suite);
+  const std::optional<Hash> hash = hash_of(suite);
+  if (!cipher || !hash)
+    return std::unexpected(Failure{
+        Cause::local, std::string("no record protection for ") + SSL_CIPHER_get_name(suite), ""});
+
+  DirectionState client = {};
+  DirectionState server = {};
+  const bool tls13 = SSL_version(ssl) == TLS1_3_VERSION;
+  if (tls13) {
+    const size_t length = *hash == Hash::sha256 ? 32 : 48;
+    if (secrets.client().length != length || secrets.server().length != length)
+      return std::unexpected(Failure{Cause::local, "OpenSSL did not tell the traffic secrets", ""});
+    const BackEnd back_end = best_back_end(*cipher);
+    derive_tls13(client, *cipher, back_end, *hash, {secrets.client().bytes, length});
+    derive_tls13(server, *cipher, back_end, *hash, {secrets.server().bytes, length});
+  } else {
+    derive_from_master_secret(ssl, *cipher, *hash, client, server);
+  }
+
+  HandedOver states = {};
+  states.read.role = role;
+  states.read.keys = role == Role::client ? server : client;
+  states.write.keys = role == Role::client ? client : server;
+  states.write.key_update_at =
+      tls13 && *cipher != Cipher::chacha20_poly1305 ? aes_gcm_record_limit : UINT64_MAX;
+  OPENSSL_cleanse(&client, sizeof client);
+  OPENSSL_cleanse(&server, sizeof server);
+  return states;
+}
+
+}  // namespace gaiter::engine

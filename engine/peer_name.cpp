@@ -1,0 +1,135 @@
+#include "engine/peer_name.h"
+
+#include <arpa/inet.h>
+#include <openssl/x509v3.h>
+
+#include <memory>
+
+#include "keyring/openssl.h"
+
+namespace gaiter::engine {
+namespace {
+
+constexpr size_t max_description = 128;
+
+using NamesPtr = std::unique_ptr<GENERAL_NAMES, OpenSslDeleter<GENERAL_NAMES_free>>;
+
+std::string_view view(const ASN1_STRING* string) {
+  return {reinterpret_cast<const char*>(ASN1_STRING_get0_data(string)),
+          static_cast<size_t>(ASN1_STRING_length(string))};
+}
+
+// "" for kinds that are not shown.
+std::string text_of(const GENERAL_NAME* name) {
+  switch (name->type) {
+    case GEN_DNS:
+    case GEN_URI:
+    case GEN_EMAIL:
+      return printable(view(name->d.ia5));
+    case GEN_IPADD: {
+      const std::string_view address = view(name->d.iPAddress);
+      char text[INET6_ADDRSTRLEN];
+      if (address.size() != 4 && address.size() != 16) return "";
+      inet_ntop(address.size() == 4 ? AF_INET : AF_INET6, address.data(), text, sizeof text);
+      return text;
+    }
+    default:
+      return "";
+  }
+}
+
+NamesPtr alternative_names(const X509* certificate) {
+  return NamesPtr(static_cast<GENERAL_NAMES*>(
+      X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
+}
+
+bool is_ip(const std::string& text) {
+  unsigned char address[16];
+  return inet_pton(AF_INET, text.c_str(), address) == 1 ||
+         inet_pton(AF_INET6, text.c_str(), address) == 1;
+}
+
+}  // namespace
+
+ServerName parse_server_name(std::string_view name) {
+  if (name.empty()) return {};
+  if (name.starts_with('[') && name.ends_with(']')) name = name.substr(1, name.size() - 2);
+  // fe80::1%eth0: which interface leads to a peer is none of its name.
+  if (std::string address(name.substr(0, name.find('%'))); is_ip(address))
+    return {ServerName::Kind::ip, std::move(address)};
+  if (name.ends_with('.')) name.remove_suffix(1);
+  return {ServerName::Kind::dns, std::string(name)};
+}
+
+bool require_name(SSL* ssl, const ServerName& name) {
+  X509_VERIFY_PARAM* wanted = SSL_get0_param(ssl);
+  X509_VERIFY_PARAM_set_hostflags(
+      wanted, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
+  // OpenSSL takes an empty name, or one that begins with a dot, for a licence.
+  if (name.kind == ServerName::Kind::none || name.text.empty() || name.text.starts_with('.'))
+    return false;
+  if (name.kind == ServerName::Kind::ip)
+    return X509_VERIFY_PARAM_set1_ip_asc(wanted, name.text.c_str()) == 1;
+  return X509_VERIFY_PARAM_set1_host(wanted, name.text.data(), name.text.size()) == 1;
+}
+
+bool send_name(SSL* ssl, const ServerName& name) {
+  if (name.kind != ServerName::Kind::dns) return true;
+  if (name.text.empty() || name.text.find('\0') != std::string::npos) return false;
+  return SSL_set_tlsext_host_name(ssl, name.text.c_str()) == 1;
+}
+
+// A certificate's strings are the peer's: nothing of them may end a log line or
+// move a terminal's cursor.
+std::string printable(std::string_view text) {
+  static constexpr char digits[] = "0123456789abcdef";
+  std::string out;
+  for (const char c : text) {
+    if (c >= ' ' && c <= '~' && c != '\\') {
+      out += c;
+    } else {
+      const auto byte = static_cast<unsigned char>(c);
+      out += {'\\', 'x', digits[byte >> 4], digits[byte & 15]};
+    }
+    if (out.size() > max_description) {
+      out.resize(max_description - 3);
+      return out + "...";
+    }
+  }
+  return out;
+}
+
+std::string describe_peer(const X509* certificate) {
+  const NamesPtr names = alternative_names(certificate);
+  for (int i = 0; i < sk_GENERAL_NAME_num(names.get()); ++i) {
+    if (std::string text = text_of(sk_GENERAL_NAME_value(names.get(), i)); !text.empty())
+      return text;
+  }
+  return describe_subject(certificate);
+}
+
+std::string describe_subject(const X509* certificate) {
+  const BioPtr memory(BIO_new(BIO_s_mem()));
+  if (memory == nullptr ||
+      X509_NAME_print_ex(memory.get(), X509_get_subject_name(certificate), 0, XN_FLAG_RFC2253) < 0)
+    return "";
+  char* data = nullptr;
+  const long length = BIO_get_mem_data(memory.get(), &data);
+  return length > 0 ? printable({data, static_cast<size_t>(length)}) : "";
+}
+
+std::string describe_names(const X509* certificate) {
+  const NamesPtr names = alternative_names(certificate);
+  std::string list;
+  for (int i = 0; i < sk_GENERAL_NAME_num(names.get()); ++i) {
+    const GENERAL_NAME* name = sk_GENERAL_NAME_value(names.get(), i);
+    if (name->type != GEN_DNS && name->type != GEN_IPADD) continue;
+    const std::string text = text_of(name);
+    if (list.size() + text.size() > max_description) return list + ", ...";
+    if (!list.empty()) list += ", ";
+    list += text;
+  }
+  return list;
+}
+
+}  // namespace gaiter::engine

@@ -1,0 +1,89 @@
+#include "engine/sessions.h"
+
+#include <algorithm>
+#include <ctime>
+#include <utility>
+
+namespace gaiter::engine {
+namespace {
+
+// TLS 1.2 leaves the age of a session to the client; OpenSSL checks only 1.3's.
+bool in_time(const SSL_SESSION* session) {
+  long lifetime = SSL_SESSION_get_timeout(session);
+  if (const auto hint = static_cast<long>(SSL_SESSION_get_ticket_lifetime_hint(session)); hint != 0)
+    lifetime = std::min(lifetime, hint);
+  return std::time(nullptr) < SSL_SESSION_get_time(session) + lifetime;
+}
+
+bool usable(const SSL_SESSION* session) {
+  return SSL_SESSION_is_resumable(session) == 1 && in_time(session) &&
+         peer_certificate_in_date(session);
+}
+
+SSL_TICKET_RETURN on_ticket(SSL*, SSL_SESSION* session, const unsigned char*, size_t,
+                            SSL_TICKET_STATUS status, void* certificate_required) {
+  if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW)
+    return SSL_TICKET_RETURN_IGNORE_RENEW;
+  if (certificate_required != nullptr && SSL_SESSION_get0_peer(session) == nullptr)
+    return SSL_TICKET_RETURN_IGNORE_RENEW;
+  if (!peer_certificate_in_date(session)) return SSL_TICKET_RETURN_IGNORE_RENEW;
+  return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
+}
+
+}  // namespace
+
+void SessionCache::put(const std::string& key, SessionPtr session) {
+  const std::lock_guard lock(mutex_);
+  if (const auto found = index_.find(key); found != index_.end()) {
+    found->second->session = std::move(session);
+    entries_.splice(entries_.begin(), entries_, found->second);
+    return;
+  }
+  entries_.push_front({key, std::move(session)});
+  index_.emplace(entries_.front().key, entries_.begin());
+  if (entries_.size() > capacity_) erase(std::prev(entries_.end()));
+}
+
+SessionPtr SessionCache::get(const std::string& key) {
+  const std::lock_guard lock(mutex_);
+  const auto found = index_.find(key);
+  if (found == index_.end()) return nullptr;
+  const Entries::iterator entry = found->second;
+  if (!usable(entry->session.get())) {
+    erase(entry);
+    return nullptr;
+  }
+  entries_.splice(entries_.begin(), entries_, entry);
+  SSL_SESSION_up_ref(entry->session.get());
+  return SessionPtr(entry->session.get());
+}
+
+void SessionCache::forget(const std::string& key, const SSL_SESSION* session) {
+  const std::lock_guard lock(mutex_);
+  const auto found = index_.find(key);
+  if (found != index_.end() && found->second->session.get() == session) erase(found->second);
+}
+
+size_t SessionCache::size() const {
+  const std::lock_guard lock(mutex_);
+  return entries_.size();
+}
+
+void SessionCache::erase(Entries::iterator entry) {
+  index_.erase(entry->key);
+  entries_.erase(entry);
+}
+
+bool peer_certificate_in_date(const SSL_SESSION* session) {
+  // The getter lacks a const only.
+  const X509* certificate = SSL_SESSION_get0_peer(const_cast<SSL_SESSION*>(session));
+  return certificate == nullptr || X509_cmp_current_time(X509_get0_notAfter(certificate)) > 0;
+}
+
+void recheck_tickets(SSL_CTX* context, bool certificate_required) {
+  // OpenSSL hands the argument to on_ticket(): null or not is all it says.
+  SSL_CTX_set_session_ticket_cb(context, nullptr, on_ticket,
+                                certificate_required ? context : nullptr);
+}
+
+}  // namespace gaiter::engine

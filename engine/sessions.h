@@ -1,0 +1,65 @@
+// Resumption (RFC 8446 2.2, RFC 5077): which sessions a client keeps, and which
+// tickets a server still honours.
+//
+// Sessions never leave their Context: the cache is one of its members, and a
+// server's ticket keys are the SSL_CTX's own, random, so a new policy or keyring
+// makes every old session worthless. Fork children of a server share the keys.
+#pragma once
+
+#include <openssl/ssl.h>
+
+#include <list>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "keyring/openssl.h"
+
+namespace gaiter::engine {
+
+using SessionPtr = std::unique_ptr<SSL_SESSION, OpenSslDeleter<SSL_SESSION_free>>;
+
+// The client's sessions, the newest of each key. Thread-safe.
+class SessionCache {
+ public:
+  // Beyond `capacity` keys the one not used for longest goes.
+  explicit SessionCache(size_t capacity) : capacity_(capacity) {}
+
+  void put(const std::string& key, SessionPtr session);
+
+  // A session that may be offered to the peer now, or null. It stays in the
+  // cache: a server that minds sends a new ticket, which replaces it.
+  SessionPtr get(const std::string& key);
+
+  // After a handshake that offered `session` and failed.
+  void forget(const std::string& key, const SSL_SESSION* session);
+
+  size_t size() const;
+
+ private:
+  struct Entry {
+    std::string key;
+    SessionPtr session;
+  };
+  using Entries = std::list<Entry>;
+
+  void erase(Entries::iterator entry);
+
+  const size_t capacity_;
+  mutable std::mutex mutex_;
+  Entries entries_;  // most recently used first
+  std::unordered_map<std::string_view, Entries::iterator> index_;
+};
+
+// Whether the certificate that the peer showed when the session began is still
+// valid at this time; true if it showed none.
+bool peer_certificate_in_date(const SSL_SESSION* session);
+
+// Server: makes `context` look again at each ticket before it honours it. One
+// whose client certificate expired, or without one when `certificate_required`,
+// leads to a full handshake.
+void recheck_tickets(SSL_CTX* context, bool certificate_required);
+
+}  // namespace gaiter::engine

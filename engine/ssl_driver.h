@@ -1,0 +1,74 @@
+// One SSL object that lives on memory alone, with what its callbacks gather:
+// traffic secrets, a refused certificate, sessions to keep.
+//
+// Every function must be called inside an OpenSslStep.
+#pragma once
+
+#include <openssl/ssl.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "engine/context.h"
+#include "engine/hand_over.h"
+#include "engine/record_bio.h"
+#include "engine/sessions.h"
+
+namespace gaiter::engine {
+
+class SslDriver {
+ public:
+  enum class Outcome { want_input, done, failed };
+
+  // Once for each SSL_CTX whose SSL objects get drivers.
+  static void install_callbacks(SSL_CTX* context);
+
+  // `wanted_name` is for messages. Null without memory.
+  static std::unique_ptr<SslDriver> make(std::shared_ptr<const Context> context,
+                                         std::string wanted_name, std::string session_key);
+  ~SslDriver();
+  SslDriver(const SslDriver&) = delete;
+  SslDriver& operator=(const SslDriver&) = delete;
+
+  // Goes on with the handshake. `records` holds whole records; its front moves
+  // past those that OpenSSL took. What must be sent is appended to `output`.
+  Outcome handshake(std::span<const uint8_t>& records, std::vector<uint8_t>& output);
+
+  // After the handshake: lets OpenSSL take one record that is no application
+  // data, and drops what it may want to answer. False if it did not like it.
+  bool take_post_handshake(std::span<const uint8_t> record);
+
+  // Client: offers the session that the cache has for this key, if any.
+  void offer_session();
+  // The session that was offered led to a failure.
+  void forget_session();
+
+  SSL* ssl() const { return ssl_; }
+  TrafficSecrets& secrets() { return secrets_; }
+
+  // Why the peer's certificate was refused, if it was.
+  std::optional<Failure>& refused_certificate() { return refused_certificate_; }
+
+ private:
+  SslDriver() = default;
+
+  static SslDriver& of(const SSL* ssl) { return *static_cast<SslDriver*>(SSL_get_app_data(ssl)); }
+  static void on_key_log(const SSL* ssl, const char* line);
+  static int on_verify(int ok, X509_STORE_CTX* verification);
+  static int on_new_session(SSL* ssl, SSL_SESSION* session);
+
+  std::shared_ptr<const Context> context_;
+  std::string wanted_name_;
+  std::string session_key_;
+  SSL* ssl_ = nullptr;
+  RecordPipe pipe_;
+  TrafficSecrets secrets_;
+  SessionPtr offered_;
+  std::optional<Failure> refused_certificate_;
+};
+
+}  // namespace gaiter::engine
