@@ -32,3 +32,32 @@ class Side:
             return more
         return {"LD_PRELOAD": LIBRARY, "GAITER_POLICY": self.policy.path,
                 "GAITER_LOG": f"{level}:{self.log.path}", **more}
+
+    def secured(self, count=1, **wanted):
+        """Waits until the log tells of `count` secured connections, and asserts of each what is
+        wanted: version="TLSv1.3", resumed="no", ... Returns the lines."""
+        if self.plain:
+            return []
+        events = self.log.wait("secured", count)
+        for event in events:
+            for key in ("rule", "local", "remote", "suite", "aead", "handshake_ms"):
+                assert event.get(key), f"no {key} in: {event.text}"
+            for key, value in wanted.items():
+                assert event.get(key) == value, f"{key} is not {value!r} in: {event.text}"
+        return events
+
+    def refused(self, cause, errno, count=1, **wanted):
+        """Waits for `count` refusals and asserts that each has this cause and errno, and reads as
+        a person needs it. Returns the lines."""
+        events = self.log.wait("refused", count)
+        for event in events:
+            assert event.get("cause") == cause, f"cause is not {cause} in: {event.text}"
+            assert event.get("errno") == errno, f"errno is not {errno} in: {event.text}"
+            assert event.get("reason"), f"no reason in: {event.text}"
+            for key, value in wanted.items():
+                assert event.get(key) == value, f"{key} is not {value!r} in: {event.text}"
+        return events
+
+    def nothing_refused(self):
+        refused = [] if self.plain else self.log.refused()
+        assert not refused, "\n".join(event.text for event in refused)

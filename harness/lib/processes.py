@@ -7,6 +7,7 @@ ends leave their process group) are found and ended.
 
 import ctypes
 import os
+import pwd
 import signal
 import subprocess
 import time
@@ -104,7 +105,7 @@ class Process:
             opened = source = open(stdin, "rb")
         options = {}
         if user is not None:
-            options = {"user": user, "group": user, "extra_groups": []}
+            options = {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []}
         try:
             with open(self.out_path, "wb") as out, open(self.err_path, "wb") as err:
                 self._popen = subprocess.Popen(

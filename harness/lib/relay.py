@@ -5,7 +5,7 @@ resets, so the ends cannot tell it from a direct connection by anything but the 
 """
 
 import collections
-import select
+import contextlib
 import socket
 import struct
 import threading
@@ -70,7 +70,6 @@ class Relay:
         self._lock = threading.Lock()
         self._threads = []
         self._open = set()
-        self._stopping = False
         self._listener = socket.socket()
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._listener.bind(("127.0.0.1", port))
@@ -136,13 +135,10 @@ class Relay:
     # ---- the works ----
 
     def _accept(self):
-        while not self._stopping:
-            ready, _, _ = select.select([self._listener], [], [], 0.2)
-            if not ready:
-                continue
+        while True:
             try:
                 client, _ = self._listener.accept()
-            except OSError:
+            except OSError:  # stop() has shut the listener
                 return
             try:
                 server = socket.create_connection(("127.0.0.1", self.target), timeout=10)
@@ -223,7 +219,8 @@ class Relay:
         return forward
 
     def stop(self):
-        self._stopping = True
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._thread.join(5)
         self._listener.close()
         with self._lock:

@@ -1,0 +1,1 @@
+"""One regression test for each reported fault, named by its number."""

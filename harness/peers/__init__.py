@@ -1,0 +1,1 @@
+"""Foreign TLS implementations against both roles."""
