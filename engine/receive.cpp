@@ -213,10 +213,10 @@ std::optional<Received> open_front(ReadState& state, Inbox& inbox, IovCursor& si
   }
   ++keys.sequence;
   remove_front(inbox, sealed.length);
-  delivered += opened.in_sink;
 
   bool only_tickets = false;
   const auto news = take_content(state, inbox, opened, only_tickets);
+  if (!news) delivered += opened.in_sink;
   if (may_be_ticket && only_tickets && !news) {
     seal_again(keys.key, nonce, sealed);
     tickets.take(tickets.self, sealed.record, sealed.length);
