@@ -1,6 +1,7 @@
 """What all measurements share: programs, certificates, policies, ports, the commands run."""
 
 import os
+import shutil
 import subprocess
 from itertools import count
 from pathlib import Path
@@ -30,6 +31,7 @@ class Bench:
         self.certificate = directory / "server.pem"
         self.key = directory / "server-key.pem"
         self.ca = directory / "ca.pem"
+        self.keyring = directory / "keyring"
         self._ports = count(21000)
         directory.mkdir(parents=True, exist_ok=True)
         self._build()
@@ -54,17 +56,17 @@ class Bench:
                 "TLS_CA": str(self.ca)}
 
     def gaiter_environment(self, port, log=None):
-        """The preload with a policy of its own that protects `port`, whichever end connects."""
+        """The preload with a policy that protects `port` at both ends; `log`: a file's path."""
         if not LIBRARY.exists():
             raise Failure("build/libgaiter.so is missing")
         if self._keyring_error:
             raise Failure(self._keyring_error)
         policy = self.directory / "policy" / str(port)
         policy.mkdir(parents=True, exist_ok=True)
-        (policy / "gaiter.conf").write_text(f'keyring = "{self._keyring()}";\n')
+        (policy / "gaiter.conf").write_text(f'keyring = "{self.keyring}";\n')
         (policy / f"{port}.conf").write_text(
-            'inbound = { tls = "required"; min_version = "1.3"; };\n'
-            'outbound = { tls = "required"; min_version = "1.3"; verify = "full"; '
+            'inbound = { tls = "required"; min_version = "TLSv1.3"; };\n'
+            'outbound = { tls = "required"; min_version = "TLSv1.3"; verify = "full"; '
             'server_name = "localhost"; };\n')
         environment = {"LD_PRELOAD": str(LIBRARY), "GAITER_POLICY": str(policy)}
         return environment | ({"GAITER_LOG": f"info:{log}"} if log else {})
@@ -90,11 +92,16 @@ class Bench:
                 "-CAcreateserial", "-copy_extensions", "copy", "-days", "30", "-out", "server.pem")
         os.umask(mask)
 
-    def _keyring(self):
-        return self.directory / "keyring"
-
     def _make_keyring(self):
-        """The same CA and certificate as labelled entries; gives the error text or ""."""
+        """The same CA and certificate as labelled entries; gives the error's text, or ""."""
         if not COMMAND.exists():
             return "build/gaiter is missing"
+        shutil.rmtree(self.keyring, ignore_errors=True)
+        for words in (("import", "localhost", "--cert", self.certificate, "--key", self.key),
+                      ("import", "bench-ca", "--cert", self.ca, "--usage", "ca"),
+                      ("default", "localhost")):
+            command = [COMMAND, "keyring", "--keyring", self.keyring, *words]
+            answer = subprocess.run(command, capture_output=True, text=True)
+            if answer.returncode != 0:
+                return f"{as_shell(command, {})}: {answer.stdout}{answer.stderr}".strip()
         return ""

@@ -91,4 +91,3 @@ def as_shell(command, environment):
     """A command line that does the same when pasted into a shell."""
     assignments = [f"{name}={shlex.quote(value)}" for name, value in (environment or {}).items()]
     return " ".join(assignments + [shlex.quote(str(word)) for word in command])
-

@@ -26,9 +26,17 @@ def print_row(row, outcomes):
     print(f"\n{row.name}{note}: {row.unit}, CPU per {row.cpu_per}")
     for variant, outcome in outcomes.items():
         print(f"  {variant:<10}{line(row, variant, outcome, outcomes.get(GAITER))}", flush=True)
-    suites = {outcome.secured_by for outcome in outcomes.values() if outcome.secured_by}
-    if suites:
-        print(f"  TLS: {', '.join(sorted(suites))}" + (" DIFFERENT!" if len(suites) > 1 else ""))
+    print_suites(outcomes)
+
+
+def print_suites(outcomes):
+    secured = {variant: outcome.secured_by for variant, outcome in outcomes.items()
+               if outcome.secured_by}
+    by_suite = {}
+    for variant, text in secured.items():
+        by_suite.setdefault(text, []).append(variant)
+    for text, variants in by_suite.items():
+        print(f"  TLS: {text} ({', '.join(variants)})")
 
 
 def line(row, variant, outcome, gaiter):
@@ -64,7 +72,7 @@ def duration(seconds):
 
 
 def write_json(path, machine, rounds, seconds, results):
-    """`results` is [(row, outcomes)]. Everything that was measured, and the commands to repeat it."""
+    """Everything measured, and the commands to repeat it. `results` is [(row, outcomes)]."""
     rows = []
     for row, outcomes in results:
         variants = {}
@@ -118,6 +126,7 @@ def write_plot(path, results):
                       va="center", fontsize=7)
     axes.set_yticks(range(len(drawn)), [f"{row.name}\n{row.unit}" for row, _ in drawn], fontsize=8)
     axes.invert_yaxis()
+    axes.set_xscale("log")
     axes.axvline(1, color="black", linewidth=0.5)
     axes.set_xlabel("times the program's own TLS")
     axes.legend([pyplot.Rectangle((0, 0), 1, 1, color=colours[v]) for v in VARIANTS], VARIANTS,

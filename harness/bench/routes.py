@@ -30,7 +30,8 @@ class Route:
         self.port = bench.free_port()
         self.client = None
         self.client_environment = {}
-        self.secured_by = ""
+        self.peer_says = ""  # what a foreign peer negotiated with the server's end
+        self.log = None  # Gaiter's, of the first run
         self._stack = stack
         self._servers = []
 
@@ -46,6 +47,17 @@ class Route:
         command = self.client(self.port, *arguments)
         output, cpu = run(self.bench, command, self.client_environment)
         return output, cpu + sum(server.cpu_seconds() for server in self._servers) - before
+
+    def secured(self):
+        """What Gaiter's log tells of each secured connection: [{"suite": ..., ...}]."""
+        lines = self.log.read_text().splitlines() if self.log and self.log.exists() else []
+        return [dict(re.findall(r"(\w+)=(\S+)", line)) for line in lines if " secured " in line]
+
+    def secured_by(self):
+        """Protocol and suite in words, with Gaiter's own account if it logged; "" if plain."""
+        told = {" ".join(connection.get(key, "?") for key in ("version", "suite", "aead"))
+                for connection in self.secured()}
+        return ", ".join(sorted(told)) or self.peer_says
 
 
 @contextmanager
@@ -63,7 +75,8 @@ def open_route(bench, variant, program, first, foreign_client=False, resume=True
             route.client = program.tls_client
             route.client_environment = program.tls_environment
         elif variant == GAITER:
-            environment = bench.gaiter_environment(route.port)
+            route.log = bench.directory / f"gaiter-{route.port}.log" if first else None
+            environment = bench.gaiter_environment(route.port, route.log)
             route.serve(program.server(route.port), route.port, environment)
             route.client = program.tls_client if foreign_client else program.client
             route.client_environment = program.tls_environment if foreign_client else environment
@@ -73,7 +86,7 @@ def open_route(bench, variant, program, first, foreign_client=False, resume=True
             if variant == STUNNEL:
                 tls_port = add_stunnels(route, resume)
         if first and variant in (OWN_TLS, GAITER, STUNNEL):
-            route.secured_by = negotiated(bench, tls_port)
+            route.peer_says = negotiated(bench, tls_port)
         yield route
 
 

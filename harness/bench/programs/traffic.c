@@ -103,9 +103,9 @@ static int run_server(uint16_t port) {
   }
 }
 
-static struct transport* connect_to(uint32_t address, uint16_t port) {
+static struct transport* connect_to(uint32_t address, uint16_t port, bool nodelay) {
   int fd = socket(AF_INET, SOCK_STREAM, 0);
-  set_nodelay(fd);
+  if (nodelay) set_nodelay(fd);
   struct sockaddr_in there = {
       .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(address)};
   if (connect(fd, (struct sockaddr*)&there, sizeof there) != 0) die("connect");
@@ -135,7 +135,7 @@ static void ping(struct transport* t, size_t size, uint64_t count) {
 
 static void connect_once(uint32_t address, uint16_t port) {
   char answer = 0;
-  struct transport* t = connect_to(address, port);
+  struct transport* t = connect_to(address, port, true);
   if (!write_all(t, "c", 1) || !read_all(t, &answer, 1) || answer != 'c') die("answer");
   transport_close(t);
 }
@@ -174,9 +174,10 @@ int main(int argc, char** argv) {
     return 0;
   }
   transport_start(false, false);
-  struct transport* t = connect_to(INADDR_LOOPBACK, port);
+  bool one_way = strcmp(kind, "bulk") == 0;
+  struct transport* t = connect_to(INADDR_LOOPBACK, port, !one_way);
   begin = now();
-  strcmp(kind, "bulk") == 0 ? bulk(t, size, count) : ping(t, size, count);
+  one_way ? bulk(t, size, count) : ping(t, size, count);
   printf("%.6f%s\n", now() - begin, transport_describe());
   transport_close(t);
   return 0;

