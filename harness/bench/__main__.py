@@ -29,6 +29,7 @@ def main():
         print("BENCH_ONLY: no such row; there are:", *(row.name for row in ROWS), sep="\n  ")
         return 2
 
+    sys.stdout.reconfigure(line_buffering=True)
     begin = time.monotonic()
     bench = Bench(OUTPUT, arguments.verbose)
     about = machine.describe()

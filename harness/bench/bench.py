@@ -26,6 +26,7 @@ BINARIES = {
 class Bench:
     def __init__(self, directory, verbose):
         self.directory = directory
+        self.scratch = directory / "run"  # policies, configurations and logs of the last run
         self.verbose = verbose
         self.commands = []  # as shell lines, those of the measurement going on
         self.certificate = directory / "server.pem"
@@ -33,7 +34,8 @@ class Bench:
         self.ca = directory / "ca.pem"
         self.keyring = directory / "keyring"
         self._ports = count(21000)
-        directory.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(self.scratch, ignore_errors=True)
+        self.scratch.mkdir(parents=True)
         self._build()
         self._make_certificates()
         self._keyring_error = self._make_keyring()
@@ -61,7 +63,7 @@ class Bench:
             raise Failure("build/libgaiter.so is missing")
         if self._keyring_error:
             raise Failure(self._keyring_error)
-        policy = self.directory / "policy" / str(port)
+        policy = self.scratch / f"policy-{port}"
         policy.mkdir(parents=True, exist_ok=True)
         (policy / "gaiter.conf").write_text(f'keyring = "{self.keyring}";\n')
         (policy / f"{port}.conf").write_text(

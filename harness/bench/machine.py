@@ -18,7 +18,7 @@ def describe():
         "kernel": platform.release(),
         "load at start": "%.2f %.2f %.2f" % os.getloadavg(),
         "openssl": first_line(["openssl", "version"]),
-        "redis": first_line(["redis-server", "--version"]),
+        "redis": first_line(["redis-server", "--version"], r"v=\S+"),
         "stunnel": first_line(["stunnel", "-version"], r"stunnel .*"),
         "gaiter": first_line([str(COMMAND), "version"], None),
     }

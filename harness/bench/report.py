@@ -15,7 +15,7 @@ def print_heading(machine, rounds, seconds):
 Medians of {rounds} interleaved rounds of about {seconds:g} s. CPU: user and system time of all
 processes involved for one unit of work. Right of the bar, Gaiter against that line, round by
 round: how many times as much it does (or how much longer it takes), and its CPU time over that
-line's. TLS: what openssl s_client negotiates with the server's end, or the client says.
+line's. TLS: what openssl s_client negotiates with the server's end, or Gaiter's log says.
 """)
     print(HEADER)
 

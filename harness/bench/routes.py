@@ -75,7 +75,7 @@ def open_route(bench, variant, program, first, foreign_client=False, resume=True
             route.client = program.tls_client
             route.client_environment = program.tls_environment
         elif variant == GAITER:
-            route.log = bench.directory / f"gaiter-{route.port}.log" if first else None
+            route.log = bench.scratch / f"gaiter-{route.port}.log" if first else None
             environment = bench.gaiter_environment(route.port, route.log)
             route.serve(program.server(route.port), route.port, environment)
             route.client = program.tls_client if foreign_client else program.client
@@ -104,7 +104,7 @@ def add_stunnels(route, resume):
     client = ("client = yes", f"accept = 0.0.0.0:{route.port}", f"connect = 127.0.0.1:{tls_port}",
               f"CAfile = {bench.ca}", "verifyChain = yes", "checkHost = localhost")
     for side, lines, port in (("server", server, tls_port), ("client", client, route.port)):
-        configuration = bench.directory / f"stunnel-{side}-{port}.conf"
+        configuration = bench.scratch / f"stunnel-{side}-{port}.conf"
         configuration.write_text("\n".join(shared + lines) + "\n")
         route.serve(["stunnel", str(configuration)], port)
     return tls_port
