@@ -14,9 +14,10 @@ using Bytes = std::span<uint8_t>;
 
 // TLS 1.3 tells a record's type only when it is open. One that may be a control
 // message is opened in place and copied, so that none of it passes through the
-// program's buffer; a larger one is almost surely data and goes straight there.
-// A sink that is smaller is filled by copying too: cheaper than a split record.
-constexpr size_t small_record = 512;
+// program's buffer (up to this size a copy is cheaper than decrypting in parts
+// anyway); a larger one is almost surely data and goes straight there. So does as
+// much of it as a sink holds that is no smaller than this.
+constexpr size_t small_record = 1024;
 
 // The record at the front of the inbox, still sealed.
 struct Sealed {
