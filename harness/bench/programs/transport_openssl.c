@@ -14,6 +14,7 @@ static SSL_SESSION* session;
 static char description[160];
 
 static _Noreturn void die_of_openssl(const char* what) {
+  if (ERR_peek_error() == 0) die(what);
   fprintf(stderr, "%s\n", what);
   ERR_print_errors_fp(stderr);
   exit(1);
