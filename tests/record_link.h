@@ -2,6 +2,8 @@
 // WriteState of one end to the ReadState and inbox of the other.
 #pragma once
 
+#include <csetjmp>
+#include <cstdarg>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -9,6 +11,10 @@
 #include "engine/key_schedule.h"
 #include "engine/record_protection.h"
 #include "engine/records.h"
+
+extern "C" {
+#include <cmocka.h>
+}
 
 namespace gaiter::engine {
 
@@ -43,6 +49,9 @@ inline Data pattern(size_t length, size_t seed = 1) {
     out[i] = static_cast<uint8_t>((i + seed) * 2654435761u >> 13);
   return out;
 }
+
+constexpr Suite tls13{Version::tls13, Cipher::aes_128_gcm, BackEnd::openssl};
+constexpr Suite tls12{Version::tls12, Cipher::aes_128_gcm, BackEnd::openssl};
 
 class Link {
  public:
@@ -119,5 +128,16 @@ class Link {
  private:
   Data buffer_ = Data(capacity);
 };
+
+inline void assert_equal(const Data& actual, const Data& expected) {
+  assert_int_equal(actual.size(), expected.size());
+  if (!actual.empty()) assert_memory_equal(actual.data(), expected.data(), expected.size());
+}
+
+inline void assert_what(const Received& received, Receipt what) {
+  if (received.what == Receipt::failed && what != Receipt::failed)
+    print_error("%s\n", received.reason);
+  assert_int_equal(static_cast<int>(received.what), static_cast<int>(what));
+}
 
 }  // namespace gaiter::engine

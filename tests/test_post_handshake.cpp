@@ -3,20 +3,11 @@
 #include "engine/post_handshake.h"
 
 #include <algorithm>
-#include <csetjmp>
-#include <cstdarg>
 
 #include "tests/record_link.h"
 
-extern "C" {
-#include <cmocka.h>
-}
-
 namespace gaiter::engine {
 namespace {
-
-constexpr Suite tls13{Version::tls13, Cipher::aes_256_gcm, BackEnd::openssl};
-constexpr Suite tls12{Version::tls12, Cipher::aes_256_gcm, BackEnd::openssl};
 
 constexpr auto alert = ContentType::alert;
 constexpr auto handshake = ContentType::handshake;
@@ -29,17 +20,6 @@ Data message(uint8_t type, const Data& body) {
 
 Data ticket(size_t body = 200) { return message(4, pattern(body)); }
 Data key_update(uint8_t request) { return message(24, {request}); }
-
-void assert_equal(const Data& actual, const Data& expected) {
-  assert_int_equal(actual.size(), expected.size());
-  if (!actual.empty()) assert_memory_equal(actual.data(), expected.data(), expected.size());
-}
-
-void assert_what(const Received& received, Receipt what) {
-  if (received.what == Receipt::failed && what != Receipt::failed)
-    print_error("%s\n", received.reason);
-  assert_int_equal(static_cast<int>(received.what), static_cast<int>(what));
-}
 
 // Seals `contents` as records of one type, one by one; what does the last lead to?
 Received verdict(const Suite& suite, Role reader, ContentType type,

@@ -1,41 +1,14 @@
 // Application data through seal() and receive(): every suite, size and shape of
-// buffer, and what damaged or impossible records lead to.
+// buffer, and everything that may lie between.
 #include "engine/records.h"
 
 #include <algorithm>
-#include <csetjmp>
-#include <cstdarg>
 #include <random>
 
 #include "tests/record_link.h"
 
-extern "C" {
-#include <cmocka.h>
-}
-
 namespace gaiter::engine {
 namespace {
-
-constexpr Suite tls13{Version::tls13, Cipher::aes_128_gcm, BackEnd::openssl};
-constexpr Suite tls12{Version::tls12, Cipher::aes_128_gcm, BackEnd::openssl};
-
-void assert_equal(const Data& actual, const Data& expected) {
-  assert_int_equal(actual.size(), expected.size());
-  if (!actual.empty()) assert_memory_equal(actual.data(), expected.data(), expected.size());
-}
-
-void assert_what(const Received& received, Receipt what) {
-  if (received.what == Receipt::failed && what != Receipt::failed)
-    print_error("%s\n", received.reason);
-  assert_int_equal(static_cast<int>(received.what), static_cast<int>(what));
-}
-
-void assert_failed(const Received& received, Alert alert) {
-  assert_what(received, Receipt::failed);
-  assert_int_equal(static_cast<int>(received.alert), static_cast<int>(alert));
-  assert_true(received.reason[0] != '\0');
-  assert_int_equal(received.delivered, 0);
-}
 
 void assert_nothing_left(const Link& link) {
   assert_true(link.inbox.drained());
@@ -224,15 +197,6 @@ void removes_padding(void**) {
       }
 }
 
-void refuses_nothing_but_padding(void**) {
-  for (const size_t size : {0ul, 10ul, 1100ul, 16384ul}) {
-    Link link(tls13);
-    link.arrive(link.sealed(ContentType{0}, Data(size)));
-    assert_failed(link.receive_all(), Alert::unexpected_message);
-    for (const uint8_t byte : link.leftover) assert_true(byte == 0 || byte == 0xee);
-  }
-}
-
 void opens_in_place_to_tell_what_can_be_read(void**) {
   for (const Suite& suite : all_suites()) {
     Link link(suite);
@@ -253,144 +217,55 @@ void opens_in_place_to_tell_what_can_be_read(void**) {
   }
 }
 
-void notices_every_flipped_bit(void**) {
+// Everything that a peer may lawfully send, in any order, arriving in pieces of any
+// size, read through any buffers: what is delivered is what was sent.
+void carries_a_random_stream(void**) {
+  std::mt19937 random(6520);
   for (const Suite& suite : all_suites())
-    for (const size_t size : {0ul, 40ul, 1200ul}) {
-      Link pristine(suite);
-      const Data record = pristine.sealed_data(pattern(size));
-      for (size_t i = 0; i != record.size(); ++i) {
-        Link link(suite);
-        Data damaged = record;
-        damaged[i] = static_cast<uint8_t>(damaged[i] ^ (1u << (i % 8)));
-        // More input, in case that the length has grown.
-        link.arrive(damaged + Data(40000));
-        const Received received = link.receive_all();
-        assert_what(received, Receipt::failed);
-        if (i >= 5) assert_failed(received, Alert::bad_record_mac);
-        assert_int_equal(received.delivered, 0);
-        for (const uint8_t byte : link.leftover) assert_true(byte == 0 || byte == 0xee);
-      }
-    }
-}
-
-void delivers_what_came_before_a_bad_record(void**) {
-  Link link(tls13);
-  Data bad = link.sealed_data(pattern(2000));
-  const Data good = bad;
-  bad = link.sealed_data(pattern(2000));
-  bad.back() ^= 1;
-  link.arrive(good + bad);
-  const Received received = link.receive_all();
-  assert_what(received, Receipt::failed);
-  assert_int_equal(received.delivered, 2000);
-  assert_equal(link.got, pattern(2000));
-}
-
-void refuses_lost_repeated_and_reordered_records(void**) {
-  for (const Suite& suite : all_suites()) {
-    const auto refuses = [&suite](int first, int second) {
-      Link link(suite);
-      const Data records[] = {link.sealed_data(pattern(9)), link.sealed_data(pattern(9, 2))};
-      link.arrive(records[first] + records[second]);
-      const Received received = link.receive_all();
-      assert_what(received, Receipt::failed);
-      assert_true(received.alert == Alert::bad_record_mac);
-      assert_int_equal(received.delivered, first == 0 ? 9 : 0);
-    };
-    refuses(0, 0);
-    refuses(1, 0);
-  }
-}
-
-void refuses_bad_headers(void**) {
-  const auto verdict = [](const Suite& suite, const Data& header) {
-    Link link(suite);
-    link.arrive(header);
-    return link.receive_all();
-  };
-  // TLS 1.3: what is not encrypted; length over 2^14 + 1 + 16; shorter than a tag.
-  for (const uint8_t type : Data{0, 19, 20, 21, 22, 24, 255})
-    assert_failed(verdict(tls13, {type, 3, 3, 0, 1}), Alert::unexpected_message);
-  assert_failed(verdict(tls13, {23, 3, 3, 0x40, 18}), Alert::record_overflow);
-  assert_failed(verdict(tls13, {23, 3, 3, 0xff, 0xff}), Alert::record_overflow);
-  assert_what(verdict(tls13, {23, 3, 3, 0x40, 17}), Receipt::need_input);
-  assert_failed(verdict(tls13, {23, 3, 3, 0, 15}), Alert::bad_record_mac);
-  assert_failed(verdict(tls13, {23, 3, 3, 0, 0}), Alert::bad_record_mac);
-  // The version is for TLS 1.2 alone to check.
-  assert_what(verdict(tls13, {23, 9, 9, 0, 99}), Receipt::need_input);
-  assert_failed(verdict(tls12, {23, 3, 1, 0, 99}), Alert::protocol_version);
-  assert_failed(verdict(tls12, {23, 3, 4, 0, 99}), Alert::protocol_version);
-  for (const uint8_t type : Data{0, 19, 20, 24, 255})
-    assert_failed(verdict(tls12, {type, 3, 3, 0, 99}), Alert::unexpected_message);
-  assert_failed(verdict(tls12, {23, 3, 3, 0x40, 25}), Alert::record_overflow);
-  assert_what(verdict(tls12, {23, 3, 3, 0x40, 24}), Receipt::need_input);
-  assert_failed(verdict(tls12, {23, 3, 3, 0, 23}), Alert::bad_record_mac);
-  const Suite chacha{Version::tls12, Cipher::chacha20_poly1305, BackEnd::openssl};
-  assert_failed(verdict(chacha, {23, 3, 3, 0x40, 17}), Alert::record_overflow);
-  assert_failed(verdict(chacha, {23, 3, 3, 0, 15}), Alert::bad_record_mac);
-}
-
-void refuses_too_much_plaintext(void**) {
-  for (const Suite& suite : all_suites()) {
-    Link link(suite);
-    link.arrive(link.sealed_data(pattern(max_plaintext + 1)));
-    assert_true(has_whole_record(link.inbox));
-    assert_failed(link.receive_all(), Alert::record_overflow);
-  }
-}
-
-void refuses_a_flood_of_empty_records(void**) {
-  for (const Suite& suite : {tls13, tls12}) {
-    Link link(suite);
-    for (int round = 0; round != 3; ++round) {
-      for (int i = 0; i != 32; ++i) link.arrive(link.sealed_data({}));
-      link.arrive(link.sealed_data({1}));
-      assert_what(link.receive_all(), Receipt::need_input);
-    }
-    for (int i = 0; i != 33; ++i) link.arrive(link.sealed_data({}));
-    assert_failed(link.receive_all(), Alert::unexpected_message);
-  }
-}
-
-void never_wraps_a_sequence_number(void**) {
-  for (const Suite& suite : all_suites()) {
-    Link link(suite);
-    link.write.keys.sequence = link.read.keys.sequence = exhausted_sequence - 1;
-    link.arrive(link.sealed_data(pattern(20)));
-    assert_what(link.receive_all(), Receipt::need_input);
-    assert_equal(link.got, pattern(20));
-    assert_int_equal(link.sealed_data(pattern(20)).size(), 0);
-    uint8_t out[max_seal_overhead + 5];
-    assert_int_equal(seal_alert(link.write, Alert::close_notify, out), 0);
-    assert_int_equal(seal_key_update(link.write, false, out), 0);
-
-    link.write.keys.sequence = 5;
-    link.arrive(link.sealed_data(pattern(20)));
-    assert_failed(link.receive_all(), Alert::internal_error);
-  }
-}
-
-void survives_garbage(void**) {
-  std::mt19937 random(5246);
-  for (const Suite& suite : all_suites())
-    for (int round = 0; round != 400; ++round) {
-      Link link(suite);
-      Data garbage(random() % 60'000);
-      for (uint8_t& byte : garbage) byte = static_cast<uint8_t>(random());
-      // Half of it with headers that look right.
-      if (round % 2 == 0)
-        for (size_t at = 0; at + 5 <= garbage.size();) {
-          const size_t length = random() % 17000;
-          std::copy_n(std::initializer_list<uint8_t>{23, 3, 3}.begin(), 3, garbage.data() + at);
-          store_be16(garbage.data() + at + 3, length);
-          at += 5 + length;
+    for (int round = 0; round != 20; ++round) {
+      const bool is_tls13 = suite.version == Version::tls13;
+      Link link(suite, Role::client);
+      Data sent, wire;
+      for (int records = 0; records != 40; ++records) {
+        const Data content =
+            pattern(random() % 8 == 0 ? random() % 16000 : random() % 1500, random());
+        const auto kind = random() % 8;
+        if (kind == 0 && is_tls13) {
+          Data update(max_seal_overhead + 5);
+          update.resize(seal_key_update(link.write, random() % 2 == 0, update.data()));
+          wire = wire + update;
+        } else if (kind == 1 && is_tls13) {
+          const Data ticket = Data{4, 0, 4, 0} + pattern(1024);
+          wire = wire + link.sealed(ContentType::handshake, ticket);
+        } else if (kind == 2) {
+          wire = wire + link.sealed(ContentType::alert, {1, 90});
+        } else if (kind == 3 && is_tls13 && content.size() < 10000) {
+          const size_t padding = 1 + random() % 5000;
+          wire = wire + link.sealed_padded(ContentType::application_data, content, padding);
+          sent = sent + content;
+        } else {
+          wire = wire + link.sealed_data(content);
+          sent = sent + content;
         }
-      link.arrive(garbage);
-      const Received received = round % 3 == 0 ? open_in_place(link.read, link.inbox)
-                                               : link.receive_up_to(random() % 30'000);
-      assert_int_equal(received.delivered, 0);
-      assert_int_equal(link.inbox.plain_length, 0);
-      for (const uint8_t byte : link.leftover) assert_true(byte == 0 || byte == 0xee);
+      }
+      for (size_t at = 0; at != wire.size();) {
+        const size_t step = std::min<size_t>(1 + random() % 20000, wire.size() - at);
+        const auto from = wire.begin() + static_cast<std::ptrdiff_t>(at);
+        link.arrive(Data(from, from + static_cast<std::ptrdiff_t>(step)));
+        at += step;
+        for (Receipt what = Receipt::sink_full; what != Receipt::need_input;) {
+          if (random() % 3 == 0) {
+            what = open_in_place(link.read, link.inbox).what;
+            assert_true((what == Receipt::sink_full) == (link.inbox.plain_length != 0));
+          } else {
+            what = link.receive_up_to(1 + random() % (random() % 2 == 0 ? 50 : 30000)).what;
+          }
+          assert_true(what == Receipt::need_input || what == Receipt::sink_full ||
+                      what == Receipt::key_update);
+        }
+      }
+      assert_equal(link.got, sent);
+      assert_nothing_left(link);
     }
 }
 
@@ -407,16 +282,8 @@ int main() {
       cmocka_unit_test(seals_in_place),
       cmocka_unit_test(waits_for_whole_records),
       cmocka_unit_test(removes_padding),
-      cmocka_unit_test(refuses_nothing_but_padding),
       cmocka_unit_test(opens_in_place_to_tell_what_can_be_read),
-      cmocka_unit_test(notices_every_flipped_bit),
-      cmocka_unit_test(delivers_what_came_before_a_bad_record),
-      cmocka_unit_test(refuses_lost_repeated_and_reordered_records),
-      cmocka_unit_test(refuses_bad_headers),
-      cmocka_unit_test(refuses_too_much_plaintext),
-      cmocka_unit_test(refuses_a_flood_of_empty_records),
-      cmocka_unit_test(never_wraps_a_sequence_number),
-      cmocka_unit_test(survives_garbage),
+      cmocka_unit_test(carries_a_random_stream),
   };
   return cmocka_run_group_tests_name("records", tests, nullptr, nullptr);
 }
