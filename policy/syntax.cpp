@@ -85,8 +85,7 @@ class Scanner {
       // libconfig would end the value there.
       if (text_.substr(at_).starts_with("\\x00"))
         return {Token::mistake, "a text must not contain the character \\x00", line_};
-      at_++;
-      if (at_ < text_.size() && text_[at_] == '\n') break;
+      if (at_ + 1 < text_.size() && text_[at_ + 1] != '\n') at_++;
     }
     return {Token::mistake, "the text that begins with \" is not closed on its line", line_};
   }
