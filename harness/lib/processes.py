@@ -153,13 +153,14 @@ class Process:
             raise AssertionError(f"still running after {timeout} s: {self.describe()}\n"
                                  f"{where}") from None
 
-    def wait_output(self, wanted, timeout=15):
-        """Waits until the program has printed `wanted` (bytes), and gives all it printed."""
+    def wait_output(self, wanted, timeout=15, times=1):
+        """Waits until the program has printed `wanted` (bytes) so often, and gives all it
+        printed."""
         deadline = time.monotonic() + timeout
         while True:
             ended = self.poll() is not None
             text = self.output()
-            if wanted in text:
+            if text.count(wanted) >= times:
                 return text
             if ended or time.monotonic() > deadline:
                 where = "" if ended else stacks(self.pid)
