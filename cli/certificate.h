@@ -1,0 +1,35 @@
+// What a person wants to know of an X.509 certificate (RFC 5280), as values.
+#pragma once
+
+#include <openssl/x509.h>
+
+#include <string>
+#include <vector>
+
+#include "cli/output.h"
+#include "keyring/keyring.h"
+
+namespace gaiter::cli {
+
+// All strings are printable().
+struct CertificateFacts {
+  std::string subject;  // RFC 4514
+  std::string issuer;   // RFC 4514
+  std::vector<std::string>
+      names;                // subjectAltName: "dns:localhost", "ip:::1", "uri:...", "email:..."
+  std::string key_type;     // "EC P-256", "RSA 2048", "Ed25519"
+  std::string serial;       // hexadecimal
+  std::string fingerprint;  // SHA-256 of the certificate, hexadecimal
+  std::string not_before;   // "2026-01-31T12:00:00Z"
+  std::string not_after;
+  long days_left;  // whole days; negative once it has expired
+  bool expired;
+  bool is_ca;
+};
+
+CertificateFacts facts_of(X509* certificate);
+
+// An entry of a keyring and its certificate as a JSON object.
+Object to_object(const keyring::Entry& entry);
+
+}  // namespace gaiter::cli

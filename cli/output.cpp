@@ -1,0 +1,119 @@
+#include "cli/output.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <type_traits>
+
+namespace gaiter::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// The length of the well-formed UTF-8 sequence at the start of `text`, or 0.
+// (RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF.)
+size_t utf8_length(std::string_view text) {
+  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char first = byte(0);
+  const size_t length = first < 0x80   ? 1
+                        : first < 0xC2 ? 0
+                        : first < 0xE0 ? 2
+                        : first < 0xF0 ? 3
+                                       : 4;
+  if (length == 0 || first > 0xF4 || length > text.size()) return 0;
+  for (size_t i = 1; i < length; i++)
+    if ((byte(i) & 0xC0) != 0x80) return 0;
+  if ((first == 0xE0 && byte(1) < 0xA0) || (first == 0xED && byte(1) > 0x9F) ||
+      (first == 0xF0 && byte(1) < 0x90) || (first == 0xF4 && byte(1) > 0x8F)) {
+    return 0;
+  }
+  return length;
+}
+
+// A C0, DEL or C1 control character: what a terminal might obey.
+bool is_control(std::string_view sequence) {
+  const auto first = static_cast<unsigned char>(sequence[0]);
+  if (sequence.size() == 1) return first < 0x20 || first == 0x7F;
+  return first == 0xC2 && static_cast<unsigned char>(sequence[1]) < 0xA0;
+}
+
+size_t width(std::string_view cell) {
+  return static_cast<size_t>(std::ranges::count_if(
+      cell, [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+}
+
+Json to_json(const Value& value);
+
+Json to_json(const Object& object) {
+  Json json = Json::object();
+  for (const Member& member : object) json[member.name] = to_json(member.value);
+  return json;
+}
+
+Json to_json(const std::vector<Object>& objects) {
+  Json json = Json::array();
+  for (const Object& object : objects) json.push_back(to_json(object));
+  return json;
+}
+
+Json to_json(const Value& value) {
+  const auto convert = [](const auto& held) {
+    using Held = std::remove_cvref_t<decltype(held)>;
+    if constexpr (std::is_same_v<Held, Object> || std::is_same_v<Held, std::vector<Object>>)
+      return to_json(held);
+    else
+      return Json(held);
+  };
+  return std::visit(convert, static_cast<const Value::variant&>(value));
+}
+
+}  // namespace
+
+void say(std::string_view message) {
+  const std::string line = fmt::format("gaiter: {}\n", message);
+  std::fwrite(line.data(), 1, line.size(), stderr);
+}
+
+void print(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+
+std::string printable(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    const size_t length = utf8_length(text);
+    if (length == 0 || is_control(text.substr(0, length))) {
+      out += fmt::format("\\x{:02x}", static_cast<unsigned char>(text[0]));
+      text.remove_prefix(1);
+    } else {
+      out += text.substr(0, length);
+      text.remove_prefix(length);
+    }
+  }
+  return out;
+}
+
+void print_json(const Value& value) {
+  print(to_json(value).dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+}
+
+std::string table(const std::vector<std::vector<std::string>>& rows) {
+  std::vector<size_t> widths;
+  for (const auto& row : rows) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (size_t i = 0; i < row.size(); i++) widths[i] = std::max(widths[i], width(row[i]));
+  }
+  std::string out;
+  for (const auto& row : rows) {
+    std::string line;
+    for (size_t i = 0; i < row.size(); i++) {
+      line += row[i];
+      line.append(widths[i] - width(row[i]) + 2, ' ');
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    out += line + "\n";
+  }
+  return out;
+}
+
+}  // namespace gaiter::cli

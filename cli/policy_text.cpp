@@ -1,0 +1,58 @@
+#include "cli/policy_text.h"
+
+#include <fmt/format.h>
+
+namespace gaiter::cli {
+namespace {
+
+// A libconfig string.
+std::string quoted(const std::string& text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\')
+      out += fmt::format("\\{}", c);
+    else if (byte < 0x20)
+      out += fmt::format("\\x{:02x}", byte);
+    else
+      out += c;
+  }
+  return out + "\"";
+}
+
+// A libconfig list: numbers as they are, ranges as strings.
+std::string port_list(const std::vector<std::string>& ports) {
+  std::string list;
+  for (const std::string& port : ports) {
+    if (!list.empty()) list += ", ";
+    list += port.find('-') == std::string::npos ? port : quoted(port);
+  }
+  return fmt::format("({})", list);
+}
+
+}  // namespace
+
+std::string policy_text(const RuleOptions& options) {
+  std::string text;
+  if (!options.keyring.empty()) text += fmt::format("keyring = {};\n", quoted(options.keyring));
+  if (options.strict) text += "unmatched = \"block\";\n";
+
+  std::string rules;
+  if (!options.listen.empty()) {
+    rules += fmt::format(
+        "  {{ direction = \"inbound\"; local_ports = {}; tls = \"required\"; "
+        "client_auth = \"{}\"; }}",
+        port_list(options.listen), options.client_auth);
+  }
+  if (!options.connect.empty()) {
+    if (!rules.empty()) rules += ",\n";
+    rules += fmt::format(
+        "  {{ direction = \"outbound\"; remote_ports = {}; tls = \"required\"; "
+        "verify = \"full\"; }}",
+        port_list(options.connect));
+  }
+  if (!rules.empty()) text += fmt::format("rules = (\n{}\n);\n", rules);
+  return text;
+}
+
+}  // namespace gaiter::cli

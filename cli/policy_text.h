@@ -1,0 +1,20 @@
+// The policy that `gaiter run`'s options stand for, in gaiter.conf syntax.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace gaiter::cli {
+
+struct RuleOptions {
+  std::vector<std::string> listen;   // ports, "6379" or "7000-7010"
+  std::vector<std::string> connect;  // the same
+  std::string client_auth = "none";  // of the inbound rule
+  std::string keyring;               // "" = not said
+  bool strict = false;
+};
+
+// "" if the options say nothing.
+std::string policy_text(const RuleOptions& options);
+
+}  // namespace gaiter::cli

@@ -1,0 +1,193 @@
+#include "cli/run.h"
+
+#include <fmt/format.h>
+#include <openssl/x509v3.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <expected>
+#include <filesystem>
+#include <utility>
+
+#include "cli/certificate.h"
+#include "cli/check.h"
+#include "cli/output.h"
+#include "cli/policy_text.h"
+#include "cli/preloadable.h"
+#include "keyring/format.h"
+#include "keyring/store.h"
+
+namespace gaiter::cli {
+namespace {
+
+using policy::Policy;
+
+template <class T>
+using OrRefusal = std::expected<T, Refusal>;
+
+std::unexpected<Refusal> refuse(std::string message) {
+  return std::unexpected(Refusal{exit_refused, std::move(message)});
+}
+
+// The program runs elsewhere than we do once it has changed its directory.
+std::string absolute(const std::string& path) {
+  std::error_code error;
+  const auto absolute = std::filesystem::absolute(path, error);
+  return error ? path : absolute.lexically_normal().string();
+}
+
+// libgaiter.so beside this very program (a build tree), or where it is installed.
+OrRefusal<std::string> find_library() {
+  std::error_code error;
+  const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
+  const std::string beside = (self.parent_path() / "libgaiter.so").string();
+  const std::string installed = GAITER_LIBDIR "/libgaiter.so";
+  for (const std::string& library : {beside, installed}) {
+    if (access(library.c_str(), R_OK) != 0) continue;
+    if (library.find_first_of(" :") != std::string::npos) {
+      return refuse(
+          fmt::format("{} cannot be preloaded from a path with a space or a colon; "
+                      "move it (ld.so(8))",
+                      library));
+    }
+    return library;
+  }
+  return refuse(
+      fmt::format("libgaiter.so is neither {} nor {}; build or install it", beside, installed));
+}
+
+// What the options say goes into the environment, where the program's Gaiter
+// reads it and where from_environment() below reads the very same.
+void export_policy(const RunOptions& options) {
+  RuleOptions rules = {.listen = options.listen,
+                       .connect = options.connect,
+                       .client_auth = options.client_auth,
+                       .keyring = options.keyring.empty() ? "" : absolute(options.keyring),
+                       .strict = options.strict};
+  const std::string text = policy_text(rules);
+  // An outer `gaiter run` may have left a text; our options replace it.
+  if (!text.empty())
+    setenv("GAITER_POLICY_TEXT", text.c_str(), 1);
+  else if (!options.policy.empty())
+    unsetenv("GAITER_POLICY_TEXT");
+  if (!options.policy.empty()) setenv("GAITER_POLICY", absolute(options.policy).c_str(), 1);
+}
+
+OrRefusal<Policy> load_policy(const RunOptions& options) {
+  auto policy = Policy::load(policy::Source::from_environment());
+  if (!policy) return refuse(policy.error().text());
+  if (options.strict && policy->unmatched() != policy::Unmatched::block)
+    return refuse("--strict is contradicted by the policy's unmatched = \"pass\"; remove that");
+  if (policy->rules().empty() && policy->unmatched() == policy::Unmatched::pass) {
+    return refuse(
+        "no rule protects anything: say --listen PORT or --connect PORT, name a "
+        "policy with --policy PATH, or block everything with --strict");
+  }
+  return std::move(*policy);
+}
+
+bool names_a_label(const policy::Rule& rule) { return !rule.settings.certificate.empty(); }
+
+// The policy's keyring; on first use it is made, unless a rule asks for a label
+// that a new keyring cannot have.
+OrRefusal<keyring::Keyring> open_keyring(const Policy& policy, bool quiet) {
+  const std::string path = keyring_path(policy);
+  const auto named = std::ranges::find_if(policy.rules(), names_a_label);
+  if (named != policy.rules().end() && access(path.c_str(), F_OK) != 0 && errno == ENOENT) {
+    return refuse(
+        fmt::format("rule {} names the certificate \"{}\", but the keyring {} does not "
+                    "exist; see `gaiter keyring create --help`",
+                    named->name, named->settings.certificate, path));
+  }
+  auto first_use = keyring::open_or_create(path);
+  if (!first_use) return refuse(first_use.error().message);
+  if (first_use->made && !quiet) {
+    say(fmt::format("first use: made an internal CA and a certificate for this host in {}", path));
+  }
+  return std::move(first_use->keyring);
+}
+
+// The file of the certificate in `keyring` that vouches for its default: the
+// CA's, or its own if it is self-signed. "" if that is not there.
+std::string ca_file(const keyring::Keyring& keyring) {
+  const auto identity = keyring.identity("");
+  const auto entries = keyring.entries();
+  if (!identity || !entries) return "";
+  X509* const top = identity->chain.empty() ? identity->leaf.get() : identity->chain.back().get();
+  for (const keyring::Entry& entry : *entries) {
+    if (X509_check_issued(entry.leaf.get(), top) == X509_V_OK)
+      return fmt::format("{}/{}/{}", keyring.path(), entry.label, keyring::certificate_pem);
+  }
+  return "";
+}
+
+// How a client can reach what --listen protects.
+void say_how_to_connect(const std::string& ports, const keyring::Keyring& keyring) {
+  const std::string file = ca_file(keyring);
+  if (file.empty()) return;
+  say(
+      fmt::format("clients trust port {} by the CA certificate {}: "
+                  "openssl s_client -connect localhost:{} -CAfile {}",
+                  ports, file, ports.substr(0, ports.find('-')), file));
+}
+
+OrRefusal<void> prepare_certificates(const Policy& policy, const RunOptions& options) {
+  if (std::ranges::none_of(policy.rules(), needs_keyring)) return {};
+  const auto keyring = open_keyring(policy, options.quiet);
+  if (!keyring) return std::unexpected(keyring.error());
+  for (const Finding& finding : check_certificates(policy, *keyring)) {
+    const std::string text = finding.where_and_what.text();
+    if (finding.severity == Finding::Severity::error) return refuse(text);
+    say("warning: " + text);
+  }
+  if (!options.listen.empty() && !options.quiet) say_how_to_connect(options.listen[0], *keyring);
+  return {};
+}
+
+void export_preload(const std::string& library) {
+  const char* before = getenv("LD_PRELOAD");
+  std::string preload = library;
+  // Entries are parted by spaces or colons; the loader loads one named twice once.
+  if (before != nullptr && *before != '\0') preload += fmt::format(":{}", before);
+  setenv("LD_PRELOAD", preload.c_str(), 1);
+}
+
+// Everything up to the exec. Returns the path to execute.
+OrRefusal<std::string> prepare(const RunOptions& options) {
+  auto path = find_preloadable(options.command[0]);
+  if (!path) return path;
+  const auto library = find_library();
+  if (!library) return library;
+  export_policy(options);
+  const auto policy = load_policy(options);
+  if (!policy) return std::unexpected(policy.error());
+  if (auto prepared = prepare_certificates(*policy, options); !prepared)
+    return std::unexpected(prepared.error());
+  export_preload(*library);
+  return path;
+}
+
+}  // namespace
+
+int run(const RunOptions& options) {
+  const auto path = prepare(options);
+  if (!path) {
+    say(path.error().message);
+    return path.error().exit_code;
+  }
+  std::vector<char*> arguments;
+  for (const std::string& argument : options.command)
+    arguments.push_back(const_cast<char*>(argument.c_str()));  // execvp does not write them
+  arguments.push_back(nullptr);
+  // The path has a slash; execvp runs a script without `#!` by the shell.
+  const std::string file = path->find('/') == std::string::npos ? "./" + *path : *path;
+  execvp(file.c_str(), arguments.data());
+  const int error = errno;
+  say(fmt::format("cannot start {}: {}", *path, std::strerror(error)));
+  return error == ENOENT ? exit_no_program : exit_not_executable;
+}
+
+}  // namespace gaiter::cli
