@@ -12,10 +12,6 @@
 namespace gaiter::engine {
 namespace {
 
-// RFC 8446 5.5: at most 2^24.5 full records under one AES-GCM key. ChaCha20's
-// limit is beyond the sequence numbers; TLS 1.2 has no KeyUpdate.
-constexpr uint64_t aes_gcm_record_limit = uint64_t{1} << 24;
-
 std::optional<Cipher> cipher_of(const SSL_CIPHER* suite) {
   switch (SSL_CIPHER_get_cipher_nid(suite)) {
     case NID_aes_128_gcm:
@@ -112,8 +108,7 @@ std::expected<HandedOver, Failure> hand_over(SSL* ssl, Role role, const TrafficS
   states.read.role = role;
   states.read.keys = role == Role::client ? server : client;
   states.write.keys = role == Role::client ? client : server;
-  states.write.key_update_at =
-      tls13 && *cipher != Cipher::chacha20_poly1305 ? aes_gcm_record_limit : UINT64_MAX;
+  states.write.key_update_at = key_update_limit(client.version, *cipher);
   OPENSSL_cleanse(&client, sizeof client);
   OPENSSL_cleanse(&server, sizeof server);
   return states;

@@ -11,6 +11,7 @@ namespace gaiter::engine {
 namespace {
 
 constexpr size_t max_description = 128;
+constexpr size_t max_dns_name = 253;  // RFC 1035 2.3.4, written with dots
 
 using NamesPtr = std::unique_ptr<GENERAL_NAMES, OpenSslDeleter<GENERAL_NAMES_free>>;
 
@@ -66,7 +67,8 @@ bool require_name(SSL* ssl, const ServerName& name) {
   X509_VERIFY_PARAM_set_hostflags(
       wanted, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
   // OpenSSL takes an empty name, or one that begins with a dot, for a licence.
-  if (name.kind == ServerName::Kind::none || name.text.empty() || name.text.starts_with('.'))
+  if (name.kind == ServerName::Kind::none || name.text.empty() || name.text.starts_with('.') ||
+      name.text.size() > max_dns_name)
     return false;
   if (name.kind == ServerName::Kind::ip)
     return X509_VERIFY_PARAM_set1_ip_asc(wanted, name.text.c_str()) == 1;
