@@ -19,13 +19,23 @@ bool is_self_signed(const X509* certificate) {
 }
 
 bool bring_leaf_forward(std::vector<CertificatePtr>& certificates, const EVP_PKEY* key) {
-  const auto is_leaf = [&](const CertificatePtr& candidate) {
-    if (key != nullptr) return X509_check_private_key(candidate.get(), key) == 1;
+  const auto fits_key = [&](const CertificatePtr& candidate) {
+    return X509_check_private_key(candidate.get(), key) == 1;
+  };
+  const auto issued_none = [&](const CertificatePtr& candidate) {
     return std::ranges::none_of(certificates, [&](const CertificatePtr& other) {
       return X509_cmp(other.get(), candidate.get()) != 0 && issued(candidate, other);
     });
   };
-  const auto leaf = std::ranges::find_if(certificates, is_leaf);
+  const auto is_end = [&](const CertificatePtr& candidate) {
+    return X509_check_ca(candidate.get()) == 0 && issued_none(candidate);
+  };
+  auto leaf = key != nullptr ? std::ranges::find_if(certificates, fits_key)
+                             : std::ranges::find_if(certificates, is_end);
+  if (key == nullptr && leaf == certificates.end()) {
+    leaf = std::ranges::find_if(certificates, issued_none);
+    if (leaf == certificates.end()) leaf = certificates.begin();  // CAs that signed each other
+  }
   ERR_clear_error();
   if (leaf == certificates.end()) return false;
   std::rotate(certificates.begin(), leaf, leaf + 1);

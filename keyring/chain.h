@@ -10,8 +10,9 @@ namespace gaiter::keyring {
 
 bool is_self_signed(const X509* certificate);
 
-// Moves the leaf to the front: the certificate that fits `key`, or without a key
-// the first that issued none of the others. False if none fits.
+// Moves the leaf to the front: the certificate that fits `key`. Without a key, the
+// first that issued none of the others, preferably no CA. False if there
+// is none.
 bool bring_leaf_forward(std::vector<CertificatePtr>& certificates, const EVP_PKEY* key);
 
 // Sorts the certificates after the first by issuance; drops those that do not

@@ -28,6 +28,9 @@ Result<std::vector<CertificatePtr>> read_certificates(const Directory& entry) {
                 path + " holds a private key, and all may read it; a key's place is " +
                     entry.path_of(key_pem));
   }
+  if (bundle->certificates.empty()) {
+    return fail(Error::Kind::invalid, path + " holds no certificate");
+  }
   return std::move(bundle->certificates);
 }
 

@@ -1,10 +1,6 @@
 #include "keyring/keyring.h"
 
-#include <openssl/asn1.h>
-#include <openssl/err.h>
 #include <openssl/x509_vfy.h>
-
-#include <climits>
 
 #include "keyring/chain.h"
 #include "keyring/entry_files.h"
@@ -198,15 +194,6 @@ Result<TrustStorePtr> Keyring::trust() const {
     }
   }
   return store;
-}
-
-int days_left(const X509* certificate) {
-  int days = 0, seconds = 0;
-  if (ASN1_TIME_diff(&days, &seconds, nullptr, X509_get0_notAfter(certificate)) != 1) {
-    ERR_clear_error();
-    return INT_MIN;
-  }
-  return seconds < 0 ? days - 1 : days;
 }
 
 }  // namespace gaiter::keyring

@@ -81,7 +81,7 @@ class Keyring {
   // the only personal entry. Kind::not_found names the nearest labels;
   // Kind::insecure: group or others may use the key file; Kind::invalid: no key,
   // encrypted, key and certificate do not belong together, or `trust = off`.
-  // Dates are not looked at: a peer will, and days_left() tells.
+  // Dates are not looked at: the peer will.
   Result<Identity> identity(std::string_view label) const;
 
   // The certificates trusted to vouch for a peer: trusted `ca` entries (and
@@ -93,9 +93,6 @@ class Keyring {
   explicit Keyring(std::string path) : path_(std::move(path)) {}
   std::string path_;
 };
-
-// Whole days until the certificate expires; negative if it has.
-int days_left(const X509* certificate);
 
 // Where a process looks when nobody says otherwise: /etc/gaiter/keyring for
 // root, $XDG_DATA_HOME/gaiter/keyring (~/.local/share/...) for anybody else, and
