@@ -102,7 +102,7 @@ constinit std::atomic<const Code*> code{nullptr};
 // was used is ever backed by memory. Expanding again costs 70 to 120 ns.
 struct ExpandedKey {
   KeySlot slot;
-  gcm_key_data data;
+  alignas(64) gcm_key_data data;  // its header asks for this only if LINUX is defined
 };
 constexpr size_t table_size = 1024;
 alignas(4096) constinit ExpandedKey table[table_size] = {};
@@ -151,11 +151,11 @@ class GcmOperation {
   const Nonce& nonce_;
   std::span<const uint8_t> additional_;
   const gcm_key_data* expanded_;
-  gcm_context_data context_;
+  alignas(64) gcm_context_data context_;
 
  private:
   KeySlot* slot_ = nullptr;
-  gcm_key_data own_;  // only when the key's place in the table is taken
+  alignas(64) gcm_key_data own_;  // only when the key's place in the table is taken
 };
 
 struct GcmSealing : GcmOperation {
@@ -232,7 +232,7 @@ class ChaChaOperation {
   const Nonce& nonce_;
   std::span<const uint8_t> additional_;
   chacha_poly_enc_dec_update_t cipher_;
-  chacha20_poly1305_context_data context_;
+  alignas(64) chacha20_poly1305_context_data context_;
 };
 
 bool supports(Cipher cipher) {
