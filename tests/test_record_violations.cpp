@@ -28,17 +28,20 @@ void refuses_nothing_but_padding(void**) {
 void notices_every_flipped_bit(void**) {
   for (const Suite& suite : all_suites())
     for (const size_t size : {0ul, 40ul, 1200ul}) {
-      Link pristine(suite);
-      const Data record = pristine.sealed_data(pattern(size));
+      Link link(suite);
+      const ReadState fresh = link.read;
+      const Data record = link.sealed_data(pattern(size));
       for (size_t i = 0; i != record.size(); ++i) {
-        Link link(suite);
         Data damaged = record;
         damaged[i] = static_cast<uint8_t>(damaged[i] ^ (1u << (i % 8)));
+        link.read = fresh;
+        link.inbox.cipher_at = link.inbox.cipher_length = 0;
+        link.arrive(damaged);
         // More input, in case that the length has grown.
-        link.arrive(damaged + Data(40000));
-        const Received received = link.receive_all();
+        if (i < record_header_length) link.arrive(Data(40000));
+        const Received received = link.receive_up_to(1300);
         assert_what(received, Receipt::failed);
-        if (i >= 5) assert_failed(received, Alert::bad_record_mac);
+        if (i >= record_header_length) assert_failed(received, Alert::bad_record_mac);
         assert_int_equal(received.delivered, 0);
         for (const uint8_t byte : link.leftover) assert_true(byte == 0 || byte == 0xee);
       }
@@ -145,7 +148,7 @@ void never_wraps_a_sequence_number(void**) {
 void survives_garbage(void**) {
   std::mt19937 random(5246);
   for (const Suite& suite : all_suites())
-    for (int round = 0; round != 400; ++round) {
+    for (int round = 0; round != 60; ++round) {
       Link link(suite);
       Data garbage(random() % 60'000);
       for (uint8_t& byte : garbage) byte = static_cast<uint8_t>(random());
