@@ -55,7 +55,9 @@ CLI::App* add_verb(CLI::App& parent, const std::string& name, const std::string&
 }
 
 void add_path(CLI::App* verb, const std::string& name, std::string& path, const std::string& help) {
-  verb->add_option(name, path, help)->type_name("PATH");
+  verb->add_option(name, path, help)->type_name("PATH")->check([](const std::string& text) {
+    return std::string(text.empty() ? "the path is empty" : "");
+  });
 }
 
 // May be given again and again, one value each time.

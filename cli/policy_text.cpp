@@ -32,26 +32,28 @@ std::string port_list(const std::vector<std::string>& ports) {
 
 }  // namespace
 
-std::string policy_text(const RuleOptions& options) {
-  std::string text;
-  if (!options.keyring.empty()) text += fmt::format("keyring = {};\n", quoted(options.keyring));
-  if (options.strict) text += "unmatched = \"block\";\n";
+std::string keyring_setting(const std::string& path) {
+  return fmt::format(" keyring = {};", quoted(path));
+}
 
+std::string policy_text(const RuleOptions& options) {
   std::string rules;
   if (!options.listen.empty()) {
     rules += fmt::format(
-        "  {{ direction = \"inbound\"; local_ports = {}; tls = \"required\"; "
-        "client_auth = \"{}\"; }}",
+        "{{ direction = \"inbound\"; local_ports = {}; tls = \"required\"; client_auth = \"{}\"; "
+        "}}",
         port_list(options.listen), options.client_auth);
   }
   if (!options.connect.empty()) {
-    if (!rules.empty()) rules += ",\n";
     rules += fmt::format(
-        "  {{ direction = \"outbound\"; remote_ports = {}; tls = \"required\"; "
-        "verify = \"full\"; }}",
-        port_list(options.connect));
+        "{}{{ direction = \"outbound\"; remote_ports = {}; tls = \"required\"; verify = \"full\"; "
+        "}}",
+        rules.empty() ? "" : ", ", port_list(options.connect));
   }
-  if (!rules.empty()) text += fmt::format("rules = (\n{}\n);\n", rules);
+  std::string text;
+  if (!rules.empty()) text += fmt::format("rules = ( {} );", rules);
+  if (options.strict) text += " unmatched = \"block\";";
+  if (!options.keyring.empty()) text += keyring_setting(options.keyring);
   return text;
 }
 

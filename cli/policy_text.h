@@ -14,7 +14,11 @@ struct RuleOptions {
   bool strict = false;
 };
 
-// "" if the options say nothing.
+// One line, for programs read their environment by lines. "" if the options say
+// nothing.
 std::string policy_text(const RuleOptions& options);
+
+// The setting that names the keyring, to be put behind such a text.
+std::string keyring_setting(const std::string& path);
 
 }  // namespace gaiter::cli

@@ -59,27 +59,38 @@ OrRefusal<std::string> find_library() {
       fmt::format("libgaiter.so is neither {} nor {}; build or install it", beside, installed));
 }
 
-// What the options say goes into the environment, where the program's Gaiter
-// reads it and where from_environment() below reads the very same.
-void export_policy(const RunOptions& options) {
-  RuleOptions rules = {.listen = options.listen,
-                       .connect = options.connect,
-                       .client_auth = options.client_auth,
-                       .keyring = options.keyring.empty() ? "" : absolute(options.keyring),
-                       .strict = options.strict};
-  const std::string text = policy_text(rules);
-  // An outer `gaiter run` may have left a text; our options replace it.
-  if (!text.empty())
-    setenv("GAITER_POLICY_TEXT", text.c_str(), 1);
-  else if (!options.policy.empty())
-    unsetenv("GAITER_POLICY_TEXT");
-  if (!options.policy.empty()) setenv("GAITER_POLICY", absolute(options.policy).c_str(), 1);
+// The policy of a program started here, and over it what the options say.
+policy::Source source_of(const RunOptions& options) {
+  policy::Source source = policy::Source::from_environment();
+  const std::string text =
+      policy_text({.listen = options.listen,
+                   .connect = options.connect,
+                   .client_auth = options.client_auth,
+                   .keyring = options.keyring.empty() ? "" : absolute(options.keyring),
+                   .strict = options.strict});
+  // Options replace those of an outer `gaiter run`.
+  if (!text.empty() || !options.policy.empty()) source.text = text;
+  if (!options.policy.empty()) source.path = options.policy;
+  if (!source.path.empty()) source.path = absolute(source.path);
+  return source;
 }
 
-OrRefusal<Policy> load_policy(const RunOptions& options) {
-  auto policy = Policy::load(policy::Source::from_environment());
+// So that the program's Gaiter, wherever and as whoever it runs by then, finds
+// the policy and the keyring that were checked here.
+void export_policy(const policy::Source& source, const Policy& policy) {
+  const std::string keyring =
+      policy.keyring().empty() ? keyring_setting(absolute(keyring_path(policy))) : "";
+  setenv("GAITER_POLICY_TEXT", (source.text + keyring).c_str(), 1);
+  if (source.path.empty())
+    unsetenv("GAITER_POLICY");
+  else
+    setenv("GAITER_POLICY", source.path.c_str(), 1);
+}
+
+OrRefusal<Policy> load_policy(const policy::Source& source, bool strict) {
+  auto policy = Policy::load(source);
   if (!policy) return refuse(policy.error().text());
-  if (options.strict && policy->unmatched() != policy::Unmatched::block)
+  if (strict && policy->unmatched() != policy::Unmatched::block)
     return refuse("--strict is contradicted by the policy's unmatched = \"pass\"; remove that");
   if (policy->rules().empty() && policy->unmatched() == policy::Unmatched::pass) {
     return refuse(
@@ -93,8 +104,8 @@ bool names_a_label(const policy::Rule& rule) { return !rule.settings.certificate
 
 // The policy's keyring; on first use it is made, unless a rule asks for a label
 // that a new keyring cannot have.
-OrRefusal<keyring::Keyring> open_keyring(const Policy& policy, bool quiet) {
-  const std::string path = keyring_path(policy);
+OrRefusal<keyring::FirstUse> open_keyring(const Policy& policy) {
+  const std::string path = absolute(keyring_path(policy));
   const auto named = std::ranges::find_if(policy.rules(), names_a_label);
   if (named != policy.rules().end() && access(path.c_str(), F_OK) != 0 && errno == ENOENT) {
     return refuse(
@@ -104,10 +115,7 @@ OrRefusal<keyring::Keyring> open_keyring(const Policy& policy, bool quiet) {
   }
   auto first_use = keyring::open_or_create(path);
   if (!first_use) return refuse(first_use.error().message);
-  if (first_use->made && !quiet) {
-    say(fmt::format("first use: made an internal CA and a certificate for this host in {}", path));
-  }
-  return std::move(first_use->keyring);
+  return std::move(*first_use);
 }
 
 // The file of the certificate in `keyring` that vouches for its default: the
@@ -124,26 +132,42 @@ std::string ca_file(const keyring::Keyring& keyring) {
   return "";
 }
 
-// How a client can reach what --listen protects.
-void say_how_to_connect(const std::string& ports, const keyring::Keyring& keyring) {
-  const std::string file = ca_file(keyring);
-  if (file.empty()) return;
-  say(
-      fmt::format("clients trust port {} by the CA certificate {}: "
-                  "openssl s_client -connect localhost:{} -CAfile {}",
-                  ports, file, ports.substr(0, ports.find('-')), file));
+// What was made, how a client can reach what the program will serve, and whom a
+// new keyring trusts.
+void explain(const Policy& policy, const keyring::FirstUse& first_use) {
+  const keyring::Keyring& keyring = first_use.keyring;
+  if (first_use.made) {
+    say(fmt::format("first use: made an internal CA and a certificate for this host in {}",
+                    keyring.path()));
+  }
+  const std::string ca = ca_file(keyring);
+  for (const policy::Rule& rule : policy.rules()) {
+    if (!needs_keyring(rule) || ca.empty()) continue;
+    if (rule.direction == policy::Direction::inbound) {
+      say(fmt::format(
+          "clients of port {} must trust its CA: openssl s_client -connect localhost:{} -CAfile {}",
+          policy::to_string(rule.local_ports),
+          rule.local_ports.empty() ? "PORT" : std::to_string(rule.local_ports[0].first), ca));
+    } else if (first_use.made) {
+      say(
+          fmt::format("servers at port {} are trusted if {} signed them; for others see "
+                      "`gaiter keyring import --help`",
+                      policy::to_string(rule.remote_ports), ca));
+    }
+  }
 }
 
 OrRefusal<void> prepare_certificates(const Policy& policy, const RunOptions& options) {
   if (std::ranges::none_of(policy.rules(), needs_keyring)) return {};
-  const auto keyring = open_keyring(policy, options.quiet);
-  if (!keyring) return std::unexpected(keyring.error());
-  for (const Finding& finding : check_certificates(policy, *keyring)) {
+  const auto first_use = open_keyring(policy);
+  if (!first_use) return std::unexpected(first_use.error());
+  for (const Finding& finding : check_certificates(policy, first_use->keyring)) {
     const std::string text = finding.where_and_what.text();
     if (finding.severity == Finding::Severity::error) return refuse(text);
     say("warning: " + text);
   }
-  if (!options.listen.empty() && !options.quiet) say_how_to_connect(options.listen[0], *keyring);
+  const bool zero_configuration = first_use->made || !options.listen.empty();
+  if (zero_configuration && !options.quiet) explain(policy, *first_use);
   return {};
 }
 
@@ -161,11 +185,12 @@ OrRefusal<std::string> prepare(const RunOptions& options) {
   if (!path) return path;
   const auto library = find_library();
   if (!library) return library;
-  export_policy(options);
-  const auto policy = load_policy(options);
+  const policy::Source source = source_of(options);
+  const auto policy = load_policy(source, options.strict);
   if (!policy) return std::unexpected(policy.error());
   if (auto prepared = prepare_certificates(*policy, options); !prepared)
     return std::unexpected(prepared.error());
+  export_policy(source, *policy);
   export_preload(*library);
   return path;
 }
