@@ -147,7 +147,7 @@ void derive_tls12(DirectionState& client_write, DirectionState& server_write, Ci
   // are 4 bytes with GCM (RFC 5288 3) and 12 with ChaCha20 (RFC 7905 2).
   const size_t key = key_length(cipher);
   const size_t iv = cipher == Cipher::chacha20_poly1305 ? 12 : 4;
-  uint8_t block[2 * (32 + 12)];
+  uint8_t block[2 * (32 + 12)] = {};
   const bool done =
       expand_key_block(hash, master_secret, server_random, client_random, {block, 2 * (key + iv)});
   const uint8_t* from = block;

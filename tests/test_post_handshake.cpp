@@ -272,7 +272,7 @@ void tickets_are_handed_on_as_they_came(void**) {
     if (suite.version != Version::tls13) continue;
     for (const bool in_place : {false, true}) {
       Link link(suite);
-      std::vector<Data> sent = {
+      const std::vector<Data> sent{
           link.sealed(handshake, ticket()),
           link.sealed(handshake, ticket(14) + ticket(5000)),   // two in one record
           link.sealed_padded(handshake, ticket(), 900),        // padded
