@@ -40,6 +40,7 @@ class Side:
             return []
         events = self.log.wait("secured", count)
         for event in events:
+            assert not event.garbled, f"not key=value: {event.garbled!r} in: {event.text}"
             for key in ("rule", "local", "remote", "suite", "aead", "handshake_ms"):
                 assert event.get(key), f"no {key} in: {event.text}"
             for key, value in wanted.items():
@@ -51,6 +52,7 @@ class Side:
         a person needs it. Returns the lines."""
         events = self.log.wait("refused", count)
         for event in events:
+            assert not event.garbled, f"not key=value: {event.garbled!r} in: {event.text}"
             assert event.get("cause") == cause, f"cause is not {cause} in: {event.text}"
             assert event.get("errno") == errno, f"errno is not {errno} in: {event.text}"
             assert event.get("reason"), f"no reason in: {event.text}"

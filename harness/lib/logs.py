@@ -18,6 +18,8 @@ class Event(dict):
         self.pid = int(match["pid"])
         self.text = match[0]
         words = {}
+        # What is neither the kind nor a word: a value that should have been quoted or escaped.
+        self.garbled = WORD.sub("", text[len(self.kind):]).strip()
         for word in WORD.finditer(text):
             quoted = word["quoted"]
             words[word["key"]] = word["bare"] if quoted is None else \

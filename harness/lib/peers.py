@@ -118,7 +118,7 @@ def curl(url, ca, version, identity=None, extra=()):
 
 # ---- Python's ssl, in threads of the harness ----
 
-_PYTHON_VERSION = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
+TLS_VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
 
 def client_context(ca, version="1.3", identity=None):
@@ -136,7 +136,7 @@ def server_context(identity, version="1.3", client_ca=None):
 
 
 def _finish(context, version, identity):
-    context.minimum_version = context.maximum_version = _PYTHON_VERSION[version]
+    context.minimum_version = context.maximum_version = TLS_VERSIONS[version]
     if identity:
         context.load_cert_chain(*identity)
     return context

@@ -103,8 +103,8 @@ def test_a_large_result_and_a_large_copy(protected, relay, processes, place, cli
     client_side.outbound(wire.port)
     under = client_side.environment()
     rows = 100_000
-    done = processes.run(psql(wire.port, f"select '{SECRET}' || i from generate_series(1, {rows}) i"),
-                         environment=under)
+    query = f"select '{SECRET}' || i from generate_series(1, {rows}) i"
+    done = processes.run(psql(wire.port, query), environment=under)
     assert done.text.split() == [f"{SECRET}{i}" for i in range(1, rows + 1)]
     source = os.path.join(place, "rows")
     with open(source, "wb") as out:
