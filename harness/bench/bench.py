@@ -85,13 +85,13 @@ class Bench:
                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         new = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
         mask = os.umask(0o077)
-        openssl("req", "-x509", *new, "-keyout", "ca-key.pem", "-out", "ca.pem", "-days", "30",
+        openssl("req", "-x509", *new, "-keyout", "ca-key.pem", "-out", "ca.pem", "-days", "365",
                 "-subj", "/CN=bench CA", "-addext", "keyUsage=critical,keyCertSign,cRLSign")
         openssl("req", *new, "-keyout", "server-key.pem", "-out", "server.csr",
                 "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
                 "-addext", "extendedKeyUsage=serverAuth")
         openssl("x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca-key.pem",
-                "-CAcreateserial", "-copy_extensions", "copy", "-days", "30", "-out", "server.pem")
+                "-CAcreateserial", "-copy_extensions", "copy", "-days", "365", "-out", "server.pem")
         os.umask(mask)
 
     def _make_keyring(self):

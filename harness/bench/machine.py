@@ -47,6 +47,6 @@ def first_line(command, wanted=r".+"):
         return "not there"
     text = answer.stdout + answer.stderr
     if wanted is None:
-        return "; ".join(text.split("\n")).strip("; ")
+        return "; ".join(" ".join(line.split()) for line in text.splitlines() if line)
     found = re.search(wanted, text)
     return found[0] if found else "no answer"

@@ -51,7 +51,8 @@ class Route:
     def secured(self):
         """What Gaiter's log tells of each secured connection: [{"suite": ..., ...}]."""
         lines = self.log.read_text().splitlines() if self.log and self.log.exists() else []
-        return [dict(re.findall(r"(\w+)=(\S+)", line)) for line in lines if " secured " in line]
+        return [{key: value.strip('"') for key, value in re.findall(r'(\w+)=("[^"]*"|\S+)', line)}
+                for line in lines if " secured " in line]
 
     def secured_by(self):
         """Protocol and suite in words, with Gaiter's own account if it logged; "" if plain."""
