@@ -45,11 +45,9 @@ class alignas(64) KeySlot {
   }
   bool holds(uint64_t id) const { return id_.load(std::memory_order_relaxed) == id; }
 
-  // Around an expansion: a fork in its middle must show the child an empty place.
-  void forget_name() {
-    id_.store(0, std::memory_order_relaxed);
-    std::atomic_thread_fence(std::memory_order_seq_cst);
-  }
+  // Around an expansion: a fork in its middle must show the child an empty place,
+  // so the name goes before, and not after, what it names.
+  void forget_name() { id_.exchange(0, std::memory_order_seq_cst); }
   void take_name(const AeadKey& key) {
     cipher_ = key.cipher;
     std::memcpy(key_, key.key, key_length(key.cipher));
