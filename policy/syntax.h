@@ -1,8 +1,9 @@
 // From a policy's text to libconfig's tree of settings.
 //
-// libconfig parses; but its errors are two words, and some mistakes it takes in
-// silence (a string that runs into the next line, a number too large for an
-// int, a NUL). Those are found here beforehand, with words for a person.
+// libconfig parses; but its errors are two words, it leaks the text that it holds
+// when it finds one, and some mistakes it takes in silence (text that runs into
+// the next line, a number too large for an int, a NUL). So the text is checked
+// beforehand, against the same grammar, with words for a person.
 #pragma once
 
 #include <libconfig.h>
@@ -28,9 +29,8 @@ using Tree = std::unique_ptr<config_t, TreeDeleter>;
 // Thread-safe; touches neither files nor stdio.
 std::expected<Tree, SyntaxError> parse(const std::string& text);
 
-// The first mistake that shows without knowing any key; nothing if there is none
-// of those that this looks for. Whatever passes is safe to hand to libconfig: it
-// includes no file and its nesting is bounded.
+// The first mistake of grammar; nothing if there is none. What passes is safe to
+// hand to libconfig: it includes no file and its nesting is bounded.
 std::optional<SyntaxError> find_mistake(std::string_view text);
 
 }  // namespace gaiter::policy

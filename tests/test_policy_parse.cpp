@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "policy/policy.h"
+#include "policy/syntax.h"
 #include "policy/vocabulary.h"
 #include "tests/policy_folder.h"
 
@@ -24,6 +25,9 @@ using namespace gaiter::policy;
 using namespace std::chrono_literals;
 
 namespace {
+
+// Of mangled texts; GAITER_FUZZ_ROUNDS asks for more.
+const int rounds = getenv("GAITER_FUZZ_ROUNDS") ? atoi(getenv("GAITER_FUZZ_ROUNDS")) : 2000;
 
 Policy load_text(const std::string& text) {
   auto policy = Policy::load({"", text});
@@ -359,7 +363,7 @@ void wrong_ports(void**) {
        "or false"},
       {"[ ]", "local_ports: matches nothing when empty; leave it out to match any port"},
       {"( )", "local_ports: matches nothing when empty; leave it out to match any port"},
-      {"[ 1, \"2\" ]", "an array [ ... ] holds values of one type; a list ( ... ) may mix them"},
+      {"[ 1, \"2\" ]", "an array [ ] holds values of one type; a list ( ) may mix them"},
       {"99999999999", "a number with too many digits"},
   };
   for (const auto& [ports, error] : mistakes)
@@ -384,24 +388,35 @@ void syntax(void**) {
        "3: inbound: set twice; the first is on line 1"},
       {"\ninbound = {\n  tls = \"off\";\n", "2: the { that is opened here is never closed with }"},
       {"inbound = {\n};\n};\n", "3: nothing is open that this } could close"},
-      {"inbound = {\n  a = [ 1, 2 };\n", "2: found } where ] must close the [ (line 2)"},
+      {"inbound = {\n  a = [ 1, 2 };\n", "2: found } where ] must close the [ of line 2"},
       {"/* a\ncomment */\n/* inbound = { };\n", "3: the comment that begins here is never closed"},
       {"@include \"/etc/passwd\"\n",
        "1: @include is not supported; rules may be spread over policy.d"},
       {"inbound = {\n \t@include \"a\"\n};",
        "2: @include is not supported; rules may be spread over policy.d"},
-      {"inbound { };", "1: syntax error at \"inbound { };\"; expected: key = value;"},
-      {"inbound = ;", "1: syntax error at \"inbound = ;\"; expected: key = value;"},
-      {"inbound = {\n  tls \"off\";\n};",
-       "2: syntax error at \"tls \"off\";\"; expected: key = value;"},
+      {"inbound { };", "1: inbound: expected = after it"},
+      {"\ninbound", "2: inbound: expected = after it"},
+      {"inbound = ;", "1: expected a value after =, found ;"},
+      {"inbound =\n\n", "1: expected a value after ="},
+      {"inbound = {\n  tls \"off\";\n};", "2: tls: expected = after it"},
+      {"inbound = { };;", "1: expected a key, found ;"},
+      {"= { };", "1: expected a key, found ="},
+      {"\"inbound\" = { };", "1: expected a key, found \"inbound\""},
+      {"a = [ { } ];", "1: an array [ ] holds plain values only; use a list ( )"},
+      {"a = ( 1, );", "1: expected a value after ,, found )"},
+      {"a = ( 1 2 );", "1: expected , before 2"},
+      {"a = 5x;", "1: not a number, and text stands in quotes"},
+      {"a = 10.0.0.1;", "1: not a number, and text stands in quotes"},
+      {"a = \x1b;", "1: expected a value after =, found ?"},
       {"inbound = { tls = \"off\\x00\"; };", "1: a text must not contain the character \\x00"},
-      {"inbound = { tls = \"off\" \"off\"; };", "1: a comma is missing before \"off\""},
+      {"inbound = { tls = \"off\" \"off\"; };", "1: expected ; before \"off\""},
       {std::string("inbound = { };\n\0", 16), "2: a NUL byte: this is not a text file"},
       {"a = " + std::string(40, '('), "1: brackets are nested too deep"},
       {"a = \"\\", "1: the text that begins with \" is not closed on its line"},
   };
   for (const auto& [text, error] : mistakes) expect_port_error(text, error);
   // What looks wrong and is not.
+  load_port("inbound = { }; # no newline");
   load_port("# @include \"a\"\r\n// {\r\ninbound : /* { */ {\r\n tls = \"off\", };\r\n");
   load_port("outbound = { certificate = \"a \\\" } @include\" }");
 }
@@ -448,7 +463,7 @@ void suggestions(void**) {
   assert_string_equal((Error{"f", 7, "m"}.text().c_str()), "f:7: m");
 }
 
-// Whatever is thrown at it, it answers; and load() and check() agree.
+// Whatever is thrown at it, it answers in one line each.
 void mangled_policies_never_crash(void**) {
   const std::string seed =
       "keyring = \"/k\"; unmatched = \"block\"; # comment\n"
@@ -460,7 +475,7 @@ void mangled_policies_never_crash(void**) {
   std::mt19937 random(20240607);
   const auto below = [&](size_t n) { return random() % n; };
   int accepted = 0;
-  for (int round = 0; round < 20000; round++) {
+  for (int round = 0; round < rounds; round++) {
     std::string text = seed;
     if (round % 4 == 0) text = text.substr(below(text.size()), below(80));
     for (size_t edits = below(6) + 1; edits > 0; edits--) {
@@ -480,18 +495,19 @@ void mangled_policies_never_crash(void**) {
       }
     }
     const auto errors = Policy::check({"", text});
-    const auto policy = Policy::load({"", text});
-    assert_true(policy.has_value() == errors.empty());
-    if (policy) accepted++;
+    if (errors.empty()) accepted++;
+    // libconfig is only ever given what it accepts: it leaks on errors.
+    if (const auto tree = parse(text); !tree && !find_mistake(text))
+      fail_msg("%d: %s\n%s", tree.error().line, tree.error().message.c_str(), text.c_str());
     for (const Error& error : errors)
       assert_true(error.text().find_first_of("\n\x1b") == std::string::npos);
   }
-  assert_in_range(accepted, 1, 19999);
+  assert_in_range(accepted, 1, rounds - 1);
 }
 
 void random_bytes_never_crash(void**) {
   std::mt19937 random(7);
-  for (int round = 0; round < 20000; round++) {
+  for (int round = 0; round < rounds; round++) {
     std::string text(random() % 64, '\0');
     for (char& c : text) c = static_cast<char>(random());
     Policy::check({"", text});

@@ -1,0 +1,38 @@
+// The tokens of a policy's text, each with its line.
+#pragma once
+
+#include <string_view>
+
+namespace gaiter::policy {
+
+// `kind` is one of these, or the character itself for punctuation.
+struct Token {
+  static constexpr char word = 'w';
+  static constexpr char number = 'n';
+  static constexpr char string = 's';
+  static constexpr char end = 'e';
+  static constexpr char mistake = '!';
+  char kind;
+  std::string_view text;  // as written, quotes included; of a mistake: what is wrong
+  int line;
+};
+
+// Refers to the text, which must outlive it and its tokens. After a mistake or
+// the end there is no further token.
+class Scanner {
+ public:
+  explicit Scanner(std::string_view text) : text_(text) {}
+  Token next();
+
+ private:
+  // Empty, or what is wrong with a comment.
+  std::string_view skip_blanks_and_comments();
+  Token string();
+  Token number();
+
+  std::string_view text_;
+  size_t at_ = 0;
+  int line_ = 1;
+};
+
+}  // namespace gaiter::policy
