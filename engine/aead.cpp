@@ -21,11 +21,16 @@ const AeadBackEnd& of(BackEnd back_end) {
 enum class Verdict : uint8_t { untested, passed, failed };
 constinit std::atomic<Verdict> verdicts[2][3] = {};
 
+std::atomic<Verdict>& verdict_on(BackEnd back_end, Cipher cipher) {
+  return verdicts[static_cast<size_t>(back_end)][static_cast<size_t>(cipher)];
+}
+
 // Two threads may run the same test at once, and a child of a fork may run it
 // again: that costs microseconds, where a lock could be left behind held.
-bool test(BackEnd back_end, Cipher cipher, std::atomic<Verdict>& verdict) {
+bool test(BackEnd back_end, Cipher cipher) {
   const bool passed = of(back_end).supports(cipher) && self_test(of(back_end), cipher);
-  verdict.store(passed ? Verdict::passed : Verdict::failed, std::memory_order_release);
+  verdict_on(back_end, cipher)
+      .store(passed ? Verdict::passed : Verdict::failed, std::memory_order_release);
   return passed;
 }
 
@@ -41,10 +46,8 @@ bool available(BackEnd back_end, Cipher cipher) {
 #ifndef GAITER_IPSEC_MB
   if (back_end == BackEnd::ipsec_mb) return false;
 #endif
-  std::atomic<Verdict>& verdict =
-      verdicts[static_cast<size_t>(back_end)][static_cast<size_t>(cipher)];
-  const Verdict known = verdict.load(std::memory_order_acquire);
-  return known == Verdict::untested ? test(back_end, cipher, verdict) : known == Verdict::passed;
+  const Verdict known = verdict_on(back_end, cipher).load(std::memory_order_acquire);
+  return known == Verdict::untested ? test(back_end, cipher) : known == Verdict::passed;
 }
 
 BackEnd best_back_end(Cipher cipher) {
@@ -62,7 +65,14 @@ bool aead_open(const AeadKey& key, const Nonce& nonce, std::span<const uint8_t> 
   return for_key(key).open(key, nonce, additional, text, sink, sink_length);
 }
 
-void aead_forget(const AeadKey& key) { for_key(key).forget(key); }
+void aead_forget(const AeadKey& key) {
+  for (const BackEnd back_end : {BackEnd::openssl, BackEnd::ipsec_mb}) {
+    // One that was never used holds no key, and must not be set up for this.
+    if (verdict_on(back_end, key.cipher).load(std::memory_order_acquire) == Verdict::passed) {
+      of(back_end).forget(key);
+    }
+  }
+}
 
 const char* describe(BackEnd back_end) { return of(back_end).describe(); }
 

@@ -58,7 +58,8 @@ void aead_seal(const AeadKey& key, const Nonce& nonce, std::span<const uint8_t> 
 void aead_forget(const AeadKey& key);
 
 // The back end to use for `cipher` here: the fastest whose known-answer
-// self-test passed. Runs the self-tests at the first call.
+// self-test passed; openssl, though not available(), if none did. Runs the
+// self-tests at the first call.
 BackEnd best_back_end(Cipher cipher);
 
 // Whether `back_end` can do `cipher` on this CPU and passed its self-test.

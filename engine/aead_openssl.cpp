@@ -16,7 +16,7 @@ constexpr size_t pool_size = 128;
 
 struct PooledContext {
   KeySlot slot;
-  EVP_CIPHER_CTX* context;
+  EVP_CIPHER_CTX* context = nullptr;
 };
 
 EVP_CIPHER_CTX* new_context(const EVP_CIPHER* cipher) {
@@ -41,7 +41,7 @@ struct Pool {
 
   EVP_CIPHER* cipher;
   bool complete;
-  PooledContext contexts[pool_size];
+  PooledContext contexts[pool_size]{};
 };
 
 template <Cipher which>

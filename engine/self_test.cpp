@@ -145,8 +145,8 @@ class Examination {
   const Answers& answers_;
   AeadKey key_;
   Nonce nonce_;
-  uint8_t plain_[long_length];
-  uint8_t text_[long_length + aead_tag_length];
+  uint8_t plain_[long_length]{};
+  uint8_t text_[long_length + aead_tag_length]{};
 };
 
 }  // namespace
