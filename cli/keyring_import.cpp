@@ -81,7 +81,12 @@ int keyring_import(const std::string& path, const std::string& label,
   if (!keyring) return report(keyring.error());
   const auto entry = keyring::import_entry(*keyring, label, usage_of(options.usage, pem.text),
                                            pem.text, options.replace);
-  if (!entry) return report(entry.error());
+  if (!entry) {
+    Error error = entry.error();
+    if (error.kind == Error::Kind::invalid)
+      error.message = options.certificate_file + ": " + error.message;
+    return report(error);
+  }
   const CertificateFacts facts = facts_of(entry->leaf.get());
   print(fmt::format("imported {} into {}: {}, valid until {}\n", entry->label, keyring->path(),
                     facts.subject, facts.not_after));

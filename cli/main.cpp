@@ -285,6 +285,9 @@ int main(int argc, char** argv) {
   app.add_flag("--version", want_version, "the same as `gaiter version`");
   app.footer("`gaiter VERB --help` says more of each. The manual is gaiter(1).");
 
+  // Without a limit a program of `run` that is called like a verb is taken for one.
+  app.require_subcommand(0, 1);
+
   Action action;
   RunOptions run_options;
   CheckOptions check_options;

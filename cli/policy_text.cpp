@@ -40,14 +40,18 @@ std::string policy_text(const RuleOptions& options) {
   std::string rules;
   if (!options.listen.empty()) {
     rules += fmt::format(
-        "{{ direction = \"inbound\"; local_ports = {}; tls = \"required\"; client_auth = \"{}\"; "
-        "}}",
-        port_list(options.listen), options.client_auth);
+        "{{ name = \"--listen\"; direction = \"inbound\"; local_ports = {}; tls = \"required\";",
+        port_list(options.listen));
+    // Unsaid, it is the policy's own default that counts.
+    if (!options.client_auth.empty())
+      rules += fmt::format(" client_auth = {};", quoted(options.client_auth));
+    rules += " }";
   }
   if (!options.connect.empty()) {
     rules += fmt::format(
-        "{}{{ direction = \"outbound\"; remote_ports = {}; tls = \"required\"; verify = \"full\"; "
-        "}}",
+        "{}{{ name = \"--connect\"; direction = \"outbound\"; remote_ports = {}; tls = "
+        "\"required\"; "
+        "verify = \"full\"; }}",
         rules.empty() ? "" : ", ", port_list(options.connect));
   }
   std::string text;

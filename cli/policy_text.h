@@ -9,7 +9,7 @@ namespace gaiter::cli {
 struct RuleOptions {
   std::vector<std::string> listen;   // ports, "6379" or "7000-7010"
   std::vector<std::string> connect;  // the same
-  std::string client_auth = "none";  // of the inbound rule
+  std::string client_auth;           // of the inbound rule; "" = not said
   std::string keyring;               // "" = not said
   bool strict = false;
 };

@@ -9,6 +9,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <optional>
@@ -77,11 +78,19 @@ struct Elf {
   bool is_go = false;
 };
 
-// Go puts its build id into a note of its own name.
+// Go puts its build id into a note of its own name (elf(5)).
 bool has_go_note(const File& file, const Elf64_Phdr& segment) {
-  const auto note = file.read_struct<Elf64_Nhdr>(segment.p_offset);
-  return note && note->n_namesz == 4 &&
-         file.read(segment.p_offset + sizeof(Elf64_Nhdr), 4) == "Go\0\0"s;
+  constexpr size_t longest = 64 * 1024;
+  const auto aligned = [](size_t size) { return (size + 3) & ~size_t{3}; };
+  uint64_t at = 0;
+  while (at < std::min<uint64_t>(segment.p_filesz, longest)) {
+    const auto note = file.read_struct<Elf64_Nhdr>(segment.p_offset + at);
+    if (!note) return false;
+    at += sizeof(Elf64_Nhdr);
+    if (note->n_namesz == 4 && file.read(segment.p_offset + at, 4) == "Go\0\0"s) return true;
+    at += aligned(note->n_namesz) + aligned(note->n_descsz);
+  }
+  return false;
 }
 
 Elf read_elf(const File& file) {

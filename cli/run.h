@@ -12,7 +12,7 @@ struct RunOptions {
   std::string keyring;               // "" = as the policy names it
   std::vector<std::string> listen;   // ports, "6379" or "7000-7010"
   std::vector<std::string> connect;  // the same
-  std::string client_auth = "none";
+  std::string client_auth;           // "" = not said
   bool strict = false;
   bool quiet = false;
   std::vector<std::string> command;  // the program and its arguments
