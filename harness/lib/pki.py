@@ -61,7 +61,7 @@ def _new_key(kind):
     return ec.generate_private_key(ec.SECP256R1())
 
 
-def issue(common_name, issuer=None, names=(), kind="ec", ca=False, days=(-1, 30), client=True,
+def issue(common_name, issuer=None, names=(), kind="ec", ca=False, days=(-1, 365), client=True,
           server=True):
     """A new Identity, signed by `issuer` or by itself, valid from days[0] to days[1] from now."""
     key = _new_key(kind)
@@ -106,7 +106,7 @@ class Pki:
 
     @functools.cached_property
     def ca(self):
-        return issue("Harness CA", ca=True, days=(-60, 60))
+        return issue("Harness CA", ca=True, days=(-60, 365))
 
     @functools.cached_property
     def intermediate(self):
@@ -134,7 +134,7 @@ class Pki:
 
     @functools.cached_property
     def future_server(self):
-        return issue("future.harness", self.ca, HERE, days=(5, 30))
+        return issue("future.harness", self.ca, HERE, days=(5, 365))
 
     @functools.cached_property
     def misnamed_server(self):

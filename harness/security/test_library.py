@@ -4,7 +4,11 @@ import os
 import re
 import subprocess
 
+import pytest
+
 from harness.lib.gaiter import LIBRARY, REPOSITORY
+
+pytestmark = pytest.mark.tls_only
 
 
 def tool(*command):
