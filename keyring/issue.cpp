@@ -151,11 +151,14 @@ bool add_purpose(X509* certificate, X509* issuer, bool is_ca) {
   const auto add = [&](int nid, const char* value) {
     return add_extension(certificate, issuer, nid, value);
   };
-  // The subject's key identifier first: a self-signed certificate points to its own.
+  // RFC 5280 4.2.1.1: a self-signed certificate needs no authority key identifier;
+  // an old CA may have no key identifier to point to.
+  const bool points_up = issuer != certificate && X509_get0_subject_key_id(issuer) != nullptr;
   return add(NID_basic_constraints, is_ca ? "critical,CA:TRUE,pathlen:0" : "critical,CA:FALSE") &&
          add(NID_key_usage, is_ca ? "critical,keyCertSign,cRLSign" : "critical,digitalSignature") &&
          (is_ca || add(NID_ext_key_usage, "serverAuth,clientAuth")) &&
-         add(NID_subject_key_identifier, "hash") && add(NID_authority_key_identifier, "keyid");
+         add(NID_subject_key_identifier, "hash") &&
+         (!points_up || add(NID_authority_key_identifier, "keyid"));
 }
 
 }  // namespace

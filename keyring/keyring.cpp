@@ -44,11 +44,9 @@ Result<std::vector<std::string>> labels(const Directory& directory) {
 
 std::unexpected<Error> no_entry(const Directory& directory, std::string_view label) {
   std::string message = "no entry \"" + std::string(label) + "\" in " + directory.path;
-  auto all = labels(directory);
-  if (all && all->empty()) message += ", which has none at all";
-  if (all && !all->empty()) {
-    message += "; nearest:";
-    for (const std::string& near : nearest_labels(label, *std::move(all))) message += " " + near;
+  if (const auto all = labels(directory)) {
+    message += all->empty() ? ", which has none at all" : "; nearest:";
+    for (const std::string& near : nearest_labels(label, *all)) message += " " + near;
   }
   return fail(Error::Kind::not_found, message);
 }

@@ -37,10 +37,10 @@ const char* const personal = "usage = personal\n";
 // root -> middle -> leaf. The issuer of certificates makes no CA with a CA under
 // it, so the root is made with another path length here.
 struct Family {
-  Made root, middle, leaf;
+  Made root = make(request_for("root", true));
+  Made middle, leaf;
 
   Family() {
-    root = make(request_for("root", true));
     X509* certificate = root.identity.leaf.get();
     BASIC_CONSTRAINTS* unlimited = BASIC_CONSTRAINTS_new();
     unlimited->ca = 1;
