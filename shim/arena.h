@@ -1,0 +1,40 @@
+// Memory that a process shares with the children it forks: connections, epoll
+// registrations, and the buffers that hold what was received or sealed.
+//
+// Blocks of four sizes, each from its own lock-free list: safe in every thread,
+// process and signal handler. Nothing here is dumped into core files.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace gaiter::shim::arena {
+
+enum class Block : uint8_t {
+  slot,          // a connection or an epoll set
+  registration,  // one descriptor in one epoll set
+  page,          // a few sealed bytes that wait
+  batch,         // ciphertext of several records, as one system call moves it
+};
+
+inline constexpr size_t slot_size = 1024;
+inline constexpr size_t registration_size = 128;
+inline constexpr size_t page_size = 4096;
+inline constexpr size_t batch_size = 72 * 1024;
+constexpr size_t size_of(Block block) {
+  constexpr size_t sizes[] = {slot_size, registration_size, page_size, batch_size};
+  return sizes[static_cast<size_t>(block)];
+}
+inline constexpr size_t block_kinds = 4;
+
+// nullptr if memory (or address space) has run out. Contents are undefined.
+void* allocate(Block block);
+void release(Block block, void* memory);
+
+// A block's number within its kind, from 1, and back. number_limit is one more
+// than the highest number; 0 before the first allocation.
+uint32_t number_of(Block block, const void* memory);
+void* at(Block block, uint32_t number);
+uint32_t number_limit(Block block);
+
+}  // namespace gaiter::shim::arena

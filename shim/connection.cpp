@@ -1,0 +1,135 @@
+#include "shim/connection.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <new>
+
+#include "shim/epoll_set.h"
+#include "shim/private_part.h"
+#include "shim/process.h"
+#include "shim/real.h"
+
+namespace gaiter::shim {
+
+namespace {
+
+using PrivatePointer = std::atomic<void*>;
+
+// One pointer a slot, in private memory; address space only until touched.
+constinit std::atomic<PrivatePointer*> private_parts = nullptr;
+
+PrivatePointer* private_table() {
+  PrivatePointer* table = private_parts.load(std::memory_order_acquire);
+  if (table != nullptr) return table;
+  const size_t size = arena::number_limit(arena::Block::slot) * sizeof(PrivatePointer);
+  void* const memory = mmap(nullptr, size, PROT_READ | PROT_WRITE,
+                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory == MAP_FAILED) return nullptr;
+  auto* const fresh = static_cast<PrivatePointer*>(memory);
+  if (private_parts.compare_exchange_strong(table, fresh, std::memory_order_acq_rel)) return fresh;
+  munmap(memory, size);
+  return table;
+}
+
+}  // namespace
+
+Connection* Connection::make(State state, ActiveRule* rule) {
+  void* const memory = arena::allocate(arena::Block::slot);
+  if (memory == nullptr) return nullptr;
+  auto* const connection = new (memory) Connection;
+  connection->rule_ = rule;
+  connection->state_.store(state, std::memory_order_release);
+  return connection;
+}
+
+Connection* Connection::make_refused(int error) {
+  Connection* const connection = make(State::failed, nullptr);
+  if (connection != nullptr) {
+    connection->error_.store(error);
+    connection->reading_.hint.store(Reading::Hint::something);
+  }
+  return connection;
+}
+
+Connection::PrivatePart* Connection::private_part() const {
+  PrivatePointer* const table = private_parts.load(std::memory_order_acquire);
+  if (table == nullptr) return nullptr;
+  return static_cast<PrivatePart*>(
+      table[arena::number_of(arena::Block::slot, this)].load(std::memory_order_acquire));
+}
+
+Connection::PrivatePart* Connection::make_private_part() {
+  if (PrivatePart* const present = private_part()) return present;
+  PrivatePointer* const table = private_table();
+  if (table == nullptr) return nullptr;
+  auto* const fresh = new PrivatePart;
+  table[arena::number_of(arena::Block::slot, this)].store(fresh, std::memory_order_release);
+  return fresh;
+}
+
+void Connection::drop_private_part() {
+  PrivatePointer* const table = private_parts.load(std::memory_order_acquire);
+  if (table == nullptr) return;
+  delete static_cast<PrivatePart*>(
+      table[arena::number_of(arena::Block::slot, this)].exchange(nullptr));
+}
+
+void Connection::begin_connect(ActiveRule& rule, std::string server_name) {
+  rule_ = &rule;
+  if (PrivatePart* const mine = make_private_part()) mine->server_name = std::move(server_name);
+  state_.store(State::connecting, std::memory_order_release);
+}
+
+void Connection::abandon_connect(int error) {
+  drop_private_part();
+  deadline_.store(0, std::memory_order_relaxed);
+  connect_error_.store(error);
+  state_.store(State::fresh, std::memory_order_release);
+}
+
+void Connection::start_clock() {
+  int64_t none = 0;
+  const auto limit =
+      std::chrono::duration_cast<std::chrono::nanoseconds>(handshake_timeout()).count();
+  deadline_.compare_exchange_strong(none, process::now() + limit);
+}
+
+void Connection::end() {
+  epoll_forget(*this);
+  drop_private_part();
+  engine::aead_forget(reading_.state.keys.key);
+  engine::aead_forget(writing_.state.keys.key);
+  arena::release(arena::Block::batch, reading_.inbox.data);
+  release_outbox();
+  this->~Connection();
+  explicit_bzero(reinterpret_cast<uint8_t*>(this) + sizeof(Slot), sizeof *this - sizeof(Slot));
+  arena::release(arena::Block::slot, this);
+}
+
+void end_slot(Slot& slot) {
+  if (slot.kind == Kind::connection) {
+    static_cast<Connection&>(slot).end();
+  } else {
+    epoll_end(static_cast<EpollSet&>(slot));
+  }
+}
+
+bool is_blocking(int fd) {
+  const int saved_errno = errno;
+  const int flags = real::fcntl(fd, F_GETFL, nullptr);
+  errno = saved_errno;
+  return flags >= 0 && (flags & O_NONBLOCK) == 0;
+}
+
+ssize_t broken_pipe(int flags) {
+  if ((flags & MSG_NOSIGNAL) == 0)
+    real::syscall(SYS_tgkill, getpid(), process::thread_id(), SIGPIPE, 0, 0, 0);
+  errno = EPIPE;
+  return -1;
+}
+
+}  // namespace gaiter::shim

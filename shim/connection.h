@@ -1,0 +1,210 @@
+// A protected TCP connection: from a plain socket that a rule matched to TLS
+// records, behind calls that behave as on plain TCP.
+//
+// A Connection lies in the arena, so fork family members share it. Its state is
+// plain data under one lock per direction; what only the handshake needs is on
+// the heap of the process that performs it (PrivatePart). `fd` is always one of
+// the caller's numbers for the socket. Methods set errno as the system call of
+// the same purpose does; all are thread-safe.
+#pragma once
+
+#include <sys/socket.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "engine/handshake.h"
+#include "engine/records.h"
+#include "shim/arena.h"
+#include "shim/lock.h"
+#include "shim/slot.h"
+
+namespace gaiter::shim {
+
+class ActiveRule;
+struct Registration;
+
+enum class State : uint8_t {
+  fresh,       // a TCP socket, not connected: clear so far, watched
+  pending,     // a rule matched; not one byte has moved
+  connecting,  // TCP's own connect is under way
+  handshaking,
+  open,
+  failed,  // every call gives `error`
+};
+
+// Sealed bytes that the socket did not take yet.
+struct Outbox {
+  uint8_t* data;
+  arena::Block block;
+  uint32_t at, length;
+  bool deferred;  // may wait for the next data: session tickets
+
+  bool urgent() const { return length != 0 && !deferred; }
+};
+
+struct Reading {
+  Lock lock;
+  // Whether a read would give something without asking the kernel. `unsure`: a
+  // whole record waits that was not opened yet.
+  enum class Hint : uint8_t { nothing, unsure, something };
+  std::atomic<Hint> hint{Hint::nothing};
+  bool ended = false;            // close_notify came, or FIN where that is allowed
+  bool shut = false;             // by the program's own shutdown(2)
+  bool cut_off = false;          // FIN without close_notify
+  bool drained = false;          // the last recv took all that the kernel had
+  bool expects_tickets = false;  // client, TLS 1.3, before the first data
+  engine::ReadState state{};
+  engine::Inbox inbox{};
+};
+
+struct Writing {
+  Lock lock;
+  std::atomic<bool> urgent{false};        // outbox.urgent(), for readers without the lock
+  std::atomic<bool> owes_update{false};   // the peer asked for a KeyUpdate
+  std::atomic<bool> owes_refusal{false};  // TLS 1.2: no_renegotiation
+  bool ended = false;                     // our close_notify is sealed
+  engine::WriteState state{};
+  Outbox outbox{};
+};
+
+// The outcome of driving a connection without waiting.
+enum class Progress : uint8_t { done, wait_readable, wait_writable, wait_other, failed };
+
+class Connection : public Slot {
+ public:
+  Connection() : Slot(Kind::connection) {}
+
+  // A watched TCP socket (rule == nullptr) or a protected one. nullptr: no memory.
+  static Connection* make(State state, ActiveRule* rule);
+  // One that is refused from the start.
+  static Connection* make_refused(int error);
+
+  State state() const { return state_.load(std::memory_order_acquire); }
+  bool is_protected() const { return state() != State::fresh; }
+  ActiveRule& rule() const { return *rule_; }
+
+  // fresh -> connecting, before the TCP connect is tried, so that not one clear
+  // byte can leave in between; back to fresh if TCP refused.
+  void begin_connect(ActiveRule& rule, std::string server_name);
+  void abandon_connect(int error);
+  // TCP's answer is in: the handshake may begin.
+  void tcp_connected() { state_.store(State::handshaking, std::memory_order_release); }
+  // What a failed non-blocking connect left for SO_ERROR; taken once.
+  int take_connect_error() { return connect_error_.exchange(0); }
+
+  // ---- handshake (connection_handshake.cpp) ----
+
+  // Goes as far as it goes without waiting.
+  Progress step(int fd);
+  // Until open: waits if the socket is blocking and `flags` has no MSG_DONTWAIT.
+  // 0, or -1 with errno (EAGAIN, EINTR, or the refusal's).
+  int secure(int fd, int flags, int timeout_option);
+  // Absolute (process::now()); 0 = no clock runs. start_clock() is idempotent.
+  void start_clock();
+  Progress last_progress() const { return last_progress_.load(std::memory_order_relaxed); }
+  int64_t deadline() const { return deadline_.load(std::memory_order_relaxed); }
+  int error() const { return error_.load(std::memory_order_relaxed); }
+
+  // ---- data (connection_read.cpp, connection_write.cpp) ----
+
+  ssize_t receive(int fd, engine::IovCursor sink, int flags);
+  // Bytes that receive() would give at once (FIONREAD).
+  ssize_t readable_bytes(int fd);
+  ssize_t transmit(int fd, engine::IovCursor from, size_t length, int flags);
+  ssize_t transmit_file(int fd, int in, off_t* offset, size_t count);
+  uint32_t unsent_bytes() const { return writing_.outbox.length; }
+
+  // ---- readiness (connection_ready.cpp), in poll(2)'s bits ----
+
+  // What the program may see of what it `wanted`, given what the kernel said
+  // (0 before it was asked). Drives handshake, reads ahead, flushes; never waits.
+  uint32_t ready(int fd, uint32_t wanted, uint32_t kernel);
+  // What to ask the kernel for on the program's behalf.
+  uint32_t kernel_interest(uint32_t wanted) const;
+  Reading::Hint read_hint() const { return reading_.hint.load(std::memory_order_acquire); }
+
+  // ---- end (connection_close.cpp) ----
+
+  int shut_down(int fd, int how);
+  // Before the kernel closes the last descriptor: flushes, says close_notify.
+  void say_goodbye(int fd, bool may_wait);
+  void swallow_control(int fd);
+  // No reference is left: gives everything back.
+  void end();
+
+  std::atomic<bool> close_on_exec{false};     // as the program wishes; the kernel always has it set
+  std::atomic<bool> connect_reported{false};  // connect(2) has returned 0
+  Registration* registrations = nullptr;      // epoll (epoll_set.h), under registrations_lock
+  Lock registrations_lock;
+
+ private:
+  // The heap side, of this process only.
+  struct PrivatePart;
+  PrivatePart* private_part() const;
+  PrivatePart* make_private_part();
+  void drop_private_part();
+
+  std::chrono::milliseconds handshake_timeout() const;
+  Progress step_locked(int fd);
+  Progress check_tcp(int fd);
+  bool begin_handshake(int fd);
+  void install(int fd, engine::Secured secured);
+  Progress refuse(int fd, const engine::Failure& failure);
+  void break_off(int fd, const char* cause, const char* reason);
+  void fail(int error);
+
+  bool ensure_inbox();
+  void settle_inbox();
+  ssize_t fill(int fd, size_t wanted, int flags);
+  int digest(int fd, const engine::Received& received);
+  bool open_next(int fd);
+  void note_end(int fd);
+  ssize_t read_locked(int fd, engine::IovCursor& sink, int flags);
+  ssize_t peek_locked(int fd, engine::IovCursor& sink, int flags);
+  bool gather(int fd, size_t wanted, int flags);
+  bool pull(int fd);
+  engine::TicketSink ticket_sink();
+
+  bool append(const uint8_t* data, size_t length, bool deferred);
+  bool flush(int fd, int flags);
+  void pay_debts();
+  void settle_debts(int fd);
+  void send_alert(int fd, engine::Alert alert);
+  void release_outbox();
+  uint32_t take_deferred(uint8_t* batch);
+  int ready_to_write(int fd, int flags);
+  ssize_t write_locked(int fd, engine::IovCursor& from, size_t length, int flags);
+  ssize_t send_batch(int fd, uint8_t* batch, uint32_t length, int flags);
+
+  std::atomic<State> state_{State::fresh};
+  std::atomic<int> error_{0};
+  std::atomic<int> connect_error_{0};
+  ActiveRule* rule_ = nullptr;
+  std::atomic<int64_t> deadline_{0};
+  std::atomic<uint32_t> steps_{0};  // of the handshake, by whichever process
+  int64_t began_ = 0;
+  std::atomic<Progress> last_progress_{Progress::wait_readable};
+
+  alignas(64) Reading reading_;
+  alignas(64) Writing writing_;
+};
+
+static_assert(sizeof(Connection) <= arena::slot_size);
+
+// A typed look at a reference.
+inline Connection* as_connection(const SlotRef& slot) {
+  return slot && slot.get()->kind == Kind::connection ? static_cast<Connection*>(slot.get())
+                                                      : nullptr;
+}
+
+// Whether calls on `fd` would block by themselves.
+bool is_blocking(int fd);
+
+// Returns -1 with errno EPIPE, after SIGPIPE unless MSG_NOSIGNAL forbids it.
+ssize_t broken_pipe(int flags);
+
+}  // namespace gaiter::shim

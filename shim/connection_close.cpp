@@ -1,0 +1,77 @@
+// The end of a connection: shutdown(2), and what must be said before close(2).
+#include <poll.h>
+
+#include <cerrno>
+
+#include "shim/connection.h"
+#include "shim/decision.h"
+#include "shim/epoll_set.h"
+#include "shim/process.h"
+#include "shim/real.h"
+
+namespace gaiter::shim {
+
+namespace {
+
+// What a blocking close may take to hand the last sealed record to TCP, which on
+// a plain socket would hold it already.
+constexpr int64_t close_patience = 1'000'000'000;
+
+}  // namespace
+
+int Connection::shut_down(int fd, int how) {
+  if (state() == State::fresh || state() == State::failed) return real::shutdown(fd, how);
+  if (how != SHUT_RD && how != SHUT_WR && how != SHUT_RDWR) {
+    errno = EINVAL;
+    return -1;
+  }
+  // close_notify can only be said in a connection that is secure.
+  if (state() != State::open && secure(fd, 0, SO_SNDTIMEO) != 0 && errno == EAGAIN)
+    return real::shutdown(fd, how);
+  if (how != SHUT_RD) say_goodbye(fd, true);
+  if (how != SHUT_WR) {
+    LockGuard guard(reading_.lock, false);
+    reading_.shut = true;
+  }
+  return real::shutdown(fd, how);
+}
+
+void Connection::say_goodbye(int fd, bool may_wait) {
+  if (state() != State::open) return;
+  const int saved_errno = errno;
+  LockGuard guard(writing_.lock, false);
+  if (guard.held()) {
+    if (!writing_.ended) {
+      uint8_t sealed[engine::max_seal_overhead + 2];
+      writing_.ended = true;
+      append(sealed, engine::seal_alert(writing_.state, engine::Alert::close_notify, sealed),
+             false);
+    }
+    const int64_t until = process::now() + (may_wait ? close_patience : 0);
+    while (!flush(fd, MSG_DONTWAIT) && errno == EAGAIN && process::now() < until) {
+      pollfd writable{fd, POLLOUT, 0};
+      const timespec tick{.tv_sec = 0, .tv_nsec = 100'000'000};
+      real::ppoll(&writable, 1, &tick, nullptr);
+    }
+  }
+  errno = saved_errno;
+}
+
+// Input that nobody will read would turn the FIN of close(2) into a reset, which
+// may overtake what was just sent: tickets and the peer's close_notify are taken
+// off the queue.
+void Connection::swallow_control(int fd) {
+  const int saved_errno = errno;
+  LockGuard guard(reading_.lock, false);
+  if (guard.held() && state() == State::open && !reading_.ended && ensure_inbox()) {
+    if (reading_.inbox.drained()) gather(fd, 1, MSG_DONTWAIT);
+    settle_inbox();
+  } else if (guard.held() && state() == State::failed) {
+    uint8_t waste[4096];
+    for (int i = 0; i < 16 && real::recv(fd, waste, sizeof waste, MSG_DONTWAIT) > 0; ++i) {
+    }
+  }
+  errno = saved_errno;
+}
+
+}  // namespace gaiter::shim

@@ -1,0 +1,251 @@
+// A connection on its way to being secure.
+#include <poll.h>
+#include <signal.h>
+
+#include <cerrno>
+#include <span>
+#include <vector>
+
+#include "shim/connection.h"
+#include "shim/decision.h"
+#include "shim/epoll_set.h"
+#include "shim/names.h"
+#include "shim/private_part.h"
+#include "shim/process.h"
+#include "shim/real.h"
+#include "shim/refusal.h"
+
+namespace gaiter::shim {
+
+namespace {
+
+using engine::Cause;
+using engine::Failure;
+
+// Sessions are only offered to the peer that gave them.
+std::string session_key(int fd, const std::string& server_name) {
+  sockaddr_storage remote{};
+  socklen_t length = sizeof remote;
+  getpeername(fd, reinterpret_cast<sockaddr*>(&remote), &length);
+  return server_name + '\0' + std::string(reinterpret_cast<const char*>(&remote), length);
+}
+
+// After a signal interrupted a wait: whether the plain call would have gone on by
+// itself. Which signal it was cannot be known; it would if each handler that the
+// program has installed says SA_RESTART.
+bool restarts_after_signal() {
+  for (int signal = 1; signal < SIGRTMAX; ++signal) {
+    struct sigaction action;
+    if (sigaction(signal, nullptr, &action) != 0) continue;
+    if (action.sa_handler == SIG_DFL || action.sa_handler == SIG_IGN) continue;
+    if ((action.sa_flags & SA_RESTART) == 0) return false;
+  }
+  return true;
+}
+
+// SO_RCVTIMEO or SO_SNDTIMEO as nanoseconds; 0 = none.
+int64_t timeout_of(int fd, int option) {
+  timeval time{};
+  socklen_t length = sizeof time;
+  if (real::getsockopt(fd, SOL_SOCKET, option, &time, &length) != 0) return 0;
+  return int64_t{time.tv_sec} * 1'000'000'000 + int64_t{time.tv_usec} * 1000;
+}
+
+}  // namespace
+
+std::chrono::milliseconds Connection::handshake_timeout() const {
+  return rule_->settings().handshake_timeout;
+}
+
+Progress Connection::step(int fd) {
+  if (state() == State::open) return Progress::done;
+  LockGuard reading(reading_.lock, false);
+  LockGuard writing(writing_.lock, false);
+  if (!reading.held() || !writing.held()) {
+    last_progress_.store(Progress::wait_other, std::memory_order_relaxed);
+    return Progress::wait_other;
+  }
+  if (reading.result() == LockResult::acquired_from_dead ||
+      writing.result() == LockResult::acquired_from_dead) {
+    fail(ECONNRESET);
+  }
+  const State before = state();
+  const Progress progress = step_locked(fd);
+  last_progress_.store(progress, std::memory_order_relaxed);
+  if (state() == State::fresh && before != State::fresh) {
+    epoll_give_back(*this);
+  } else if (state() != before) {
+    epoll_state_changed(*this, fd);
+  }
+  return progress;
+}
+
+// TCP's own answer to a non-blocking connect.
+Progress Connection::check_tcp(int fd) {
+  int error = 0;
+  socklen_t length = sizeof error;
+  if (real::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) != 0) error = errno;
+  if (error != 0) {
+    abandon_connect(error);
+    return Progress::failed;
+  }
+  sockaddr_storage remote;
+  length = sizeof remote;
+  if (getpeername(fd, reinterpret_cast<sockaddr*>(&remote), &length) != 0)
+    return Progress::wait_writable;
+  tcp_connected();
+  return Progress::done;
+}
+
+bool Connection::begin_handshake(int fd) {
+  auto context = rule_->context();
+  if (!context) {
+    refuse(fd, context.error());
+    return false;
+  }
+  PrivatePart* const mine = make_private_part();
+  if (mine == nullptr) {
+    refuse(fd, {Cause::local, "out of memory", ""});
+    return false;
+  }
+  std::string key = rule_->inbound() ? "" : session_key(fd, mine->server_name);
+  mine->handshake = engine::Handshake::start(*context, mine->server_name, std::move(key));
+  began_ = process::now();
+  state_.store(State::handshaking, std::memory_order_release);
+  return true;
+}
+
+Progress Connection::step_locked(int fd) {
+  if (state() == State::connecting) {
+    const Progress tcp = check_tcp(fd);
+    if (tcp != Progress::done) return tcp;
+  }
+  if (state() == State::open) return Progress::done;
+  if (state() == State::failed || state() == State::fresh) return Progress::failed;
+
+  start_clock();
+  PrivatePart* mine = private_part();
+  if (steps_.load(std::memory_order_relaxed) != (mine != nullptr ? mine->steps : 0))
+    return Progress::wait_other;  // another process of the fork family performs it
+  if (mine == nullptr || mine->handshake == nullptr) {
+    if (!begin_handshake(fd)) return Progress::failed;
+    mine = private_part();
+  }
+  if (process::now() >= deadline()) {
+    // A peer that keeps us waiting gets a reset, not a polite end.
+    const linger abort{.l_onoff = 1, .l_linger = 0};
+    real::setsockopt(fd, SOL_SOCKET, SO_LINGER, &abort, sizeof abort);
+    return refuse(fd, {Cause::deadline, "the handshake took longer than handshake_timeout",
+                       "is the peer alive, and does it speak TLS on this port?"});
+  }
+  if (!ensure_inbox()) return refuse(fd, {Cause::local, "out of memory", ""});
+
+  bool hungry = rule_->inbound() || mine->steps != 0;  // a client speaks first
+  std::vector<uint8_t> output;
+  for (;;) {
+    if (!flush(fd, MSG_DONTWAIT)) {
+      if (errno == EAGAIN) return Progress::wait_writable;
+      return refuse(fd, {Cause::peer_closed, "the connection was reset in mid-handshake", ""});
+    }
+    if (hungry) {
+      const ssize_t got = fill(fd, engine::max_record_length, MSG_DONTWAIT);
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0 && errno == EAGAIN) return Progress::wait_readable;
+      if (got <= 0) {
+        return refuse(fd, {Cause::peer_closed, "the peer closed the connection in mid-handshake",
+                           "its log may tell why"});
+      }
+    }
+    engine::Inbox& inbox = reading_.inbox;
+    std::span<const uint8_t> input(inbox.data + inbox.cipher_at, inbox.cipher_length);
+    output.clear();
+    mine->steps = steps_.fetch_add(1) + 1;
+    const auto outcome = mine->handshake->advance(input, output);
+    inbox.cipher_at += inbox.cipher_length - static_cast<uint32_t>(input.size());
+    inbox.cipher_length = static_cast<uint32_t>(input.size());
+    if (!append(output.data(), output.size(), false))
+      return refuse(fd, {Cause::local, "out of memory", ""});
+    if (outcome == engine::Handshake::State::failed) return refuse(fd, mine->handshake->failure());
+    if (outcome == engine::Handshake::State::done) {
+      flush(fd, MSG_DONTWAIT);
+      install(fd, mine->handshake->take());
+      return Progress::done;
+    }
+    hungry = true;
+  }
+}
+
+void Connection::install(int fd, engine::Secured secured) {
+  PrivatePart* const mine = private_part();
+  reading_.state = secured.read;
+  writing_.state = secured.write;
+  explicit_bzero(&secured.read, sizeof secured.read);
+  explicit_bzero(&secured.write, sizeof secured.write);
+  mine->handshake.reset();
+  if (secured.tickets != nullptr) {
+    mine->tickets = std::move(secured.tickets);
+    reading_.expects_tickets = true;
+  } else {
+    drop_private_part();
+  }
+  append(secured.deferred.data(), secured.deferred.size(), true);
+  settle_inbox();
+  log_secured(*rule_, fd, secured.summary, process::now() - began_);
+  state_.store(State::open, std::memory_order_release);
+}
+
+Progress Connection::refuse(int fd, const Failure& failure) {
+  log_refused(*rule_, fd, failure);
+  flush(fd, MSG_DONTWAIT);  // the alert
+  fail(errno_of(failure.cause, rule_->inbound()));
+  // The alert must arrive before the reset that unread input would cause.
+  real::shutdown(fd, SHUT_WR);
+  return Progress::failed;
+}
+
+// The end of everything: both directions, for good. Under either lock.
+void Connection::fail(int error) {
+  error_.store(error, std::memory_order_relaxed);
+  state_.store(State::failed, std::memory_order_release);
+  reading_.hint.store(Reading::Hint::something, std::memory_order_release);
+}
+
+int Connection::secure(int fd, int flags, int timeout_option) {
+  int64_t patience = -1;  // unknown yet
+  for (;;) {
+    const Progress progress = step(fd);
+    if (progress == Progress::done) return 0;
+    if (progress == Progress::failed) {
+      errno = state() == State::fresh ? take_connect_error() : error();
+      return -1;
+    }
+    if (patience < 0) {
+      if ((flags & MSG_DONTWAIT) != 0 || !is_blocking(fd)) {
+        errno = EAGAIN;
+        return -1;
+      }
+      const int64_t timeout = timeout_of(fd, timeout_option);
+      patience = timeout == 0 ? INT64_MAX : process::now() + timeout;
+    }
+    const int64_t now = process::now();
+    if (now >= patience) {
+      errno = EAGAIN;
+      return -1;
+    }
+    int64_t wait = std::min(patience, deadline() == 0 ? INT64_MAX : deadline()) - now;
+    pollfd wanted{fd, POLLIN, 0};
+    if (progress == Progress::wait_writable) wanted.events = POLLOUT;
+    if (progress == Progress::wait_other) {
+      // Another thread or process is at it; it tells nobody when it is done.
+      wanted.events = 0;
+      wait = std::min<int64_t>(wait, 2'000'000);
+    }
+    const timespec time{wait / 1'000'000'000, wait % 1'000'000'000};
+    if (real::ppoll(&wanted, 1, wait > 0 ? &time : nullptr, nullptr) < 0 && errno == EINTR &&
+        !restarts_after_signal()) {
+      return -1;
+    }
+  }
+}
+
+}  // namespace gaiter::shim

@@ -1,0 +1,293 @@
+// Ciphertext in, the program's bytes out.
+#include <cerrno>
+#include <cstring>
+
+#include "engine/alerts.h"
+#include "shim/connection.h"
+#include "shim/decision.h"
+#include "shim/epoll_set.h"
+#include "shim/private_part.h"
+#include "shim/real.h"
+#include "shim/refusal.h"
+
+namespace gaiter::shim {
+
+namespace {
+
+using engine::IovCursor;
+using engine::Receipt;
+using engine::Received;
+
+// Each record of a full sink costs this much more on the wire (TLS 1.3).
+constexpr size_t record_overhead = engine::record_header_length + 1 + engine::aead_tag_length;
+
+// What recv is asked for to fill `room` bytes exactly, were all records full, and
+// at least one whole record.
+size_t wire_size(size_t room) {
+  const size_t records = room / engine::max_plaintext + 1;
+  return std::max(room + records * record_overhead, engine::max_record_length);
+}
+
+}  // namespace
+
+bool Connection::ensure_inbox() {
+  engine::Inbox& inbox = reading_.inbox;
+  if (inbox.data != nullptr) return true;
+  inbox = {};
+  inbox.data = static_cast<uint8_t*>(arena::allocate(arena::Block::batch));
+  inbox.capacity = arena::batch_size;
+  return inbox.data != nullptr;
+}
+
+// After the inbox changed: gives a drained one back, and keeps the hint true.
+void Connection::settle_inbox() {
+  engine::Inbox& inbox = reading_.inbox;
+  auto hint = Reading::Hint::nothing;
+  if (inbox.plain_length != 0 || reading_.ended || reading_.cut_off || state() == State::failed) {
+    hint = Reading::Hint::something;
+  } else if (inbox.cipher_length != 0 && engine::has_whole_record(inbox)) {
+    hint = Reading::Hint::unsure;
+  }
+  if (inbox.data != nullptr && inbox.drained()) {
+    arena::release(arena::Block::batch, inbox.data);
+    inbox = {};
+  }
+  reading_.hint.store(hint, std::memory_order_release);
+}
+
+// One recv(2) of about `wanted` bytes behind what the inbox holds. As recv.
+ssize_t Connection::fill(int fd, size_t wanted, int flags) {
+  engine::Inbox& inbox = reading_.inbox;
+  uint32_t end = inbox.cipher_at + inbox.cipher_length;
+  if (inbox.capacity - end < wanted) {
+    const uint32_t start = inbox.plain_length != 0 ? inbox.plain_at + inbox.plain_length : 0;
+    if (inbox.cipher_at != start) {
+      std::memmove(inbox.data + start, inbox.data + inbox.cipher_at, inbox.cipher_length);
+      inbox.cipher_at = start;
+      end = start + inbox.cipher_length;
+    }
+  }
+  const size_t room = std::min<size_t>(wanted, inbox.capacity - end);
+  ssize_t got;
+  if ((flags & MSG_DONTWAIT) != 0) {
+    got = real::recv(fd, inbox.data + end, room, MSG_DONTWAIT);
+  } else {
+    const Parked parked(reading_.lock);
+    got = real::recv(fd, inbox.data + end, room, 0);
+  }
+  reading_.drained = got < static_cast<ssize_t>(room);
+  if (got > 0) inbox.cipher_length += static_cast<uint32_t>(got);
+  return got;
+}
+
+engine::TicketSink Connection::ticket_sink() {
+  if (!reading_.expects_tickets) return {};
+  return {[](void* self, const uint8_t* record, size_t length) {
+            PrivatePart* const mine = static_cast<Connection*>(self)->private_part();
+            if (mine != nullptr && mine->tickets != nullptr) mine->tickets->take({record, length});
+          },
+          this};
+}
+
+// Acts on what the record layer told. 0 = go on, 1 = the stream has ended, -1 =
+// errno.
+int Connection::digest(int fd, const Received& received) {
+  if (reading_.expects_tickets && reading_.state.past_tickets) {
+    reading_.expects_tickets = false;
+    drop_private_part();
+  }
+  switch (received.what) {
+    case Receipt::need_input:
+    case Receipt::sink_full:
+      return 0;
+    case Receipt::closed:
+      reading_.ended = true;
+      return 1;
+    case Receipt::key_update:
+      writing_.owes_update.store(true, std::memory_order_release);
+      settle_debts(fd);
+      return 0;
+    case Receipt::refuse_renegotiation:
+      writing_.owes_refusal.store(true, std::memory_order_release);
+      settle_debts(fd);
+      return 0;
+    case Receipt::peer_alert:
+      break_off(fd, "peer_alert", engine::alert_name(static_cast<uint8_t>(received.alert)));
+      errno = error();
+      return -1;
+    case Receipt::failed:
+      send_alert(fd, received.alert);
+      break_off(fd, "protocol", received.reason);
+      errno = error();
+      return -1;
+  }
+  return 0;
+}
+
+// An open connection that cannot go on.
+void Connection::break_off(int fd, const char* cause, const char* reason) {
+  log_broken(*rule_, fd, cause, reason);
+  fail(ECONNRESET);
+  real::shutdown(fd, SHUT_WR);
+}
+
+ssize_t Connection::receive(int fd, IovCursor sink, int flags) {
+  if (state() != State::open && secure(fd, flags, SO_RCVTIMEO) != 0) return -1;
+  LockGuard guard(reading_.lock, false);
+  if (!guard.held()) {
+    if (guard.result() == LockResult::busy && (flags & MSG_DONTWAIT) == 0 && is_blocking(fd)) {
+      LockGuard patient(reading_.lock, true);
+      if (patient.held()) return read_locked(fd, sink, flags);
+    }
+    errno = EAGAIN;
+    return -1;
+  }
+  if (guard.result() == LockResult::acquired_from_dead)
+    break_off(fd, "internal", "a process died in the middle of a read");
+  return read_locked(fd, sink, flags);
+}
+
+ssize_t Connection::read_locked(int fd, IovCursor& sink, int flags) {
+  struct Settled {
+    Connection& connection;
+    ~Settled() { connection.settle_inbox(); }
+  } settled{*this};
+  if (state() == State::failed) {
+    errno = error();
+    return -1;
+  }
+  if (sink.empty()) return 0;
+  if ((flags & MSG_PEEK) != 0) return peek_locked(fd, sink, flags);
+
+  const bool all = (flags & MSG_WAITALL) != 0;
+  size_t total = 0;
+  for (;;) {
+    if (!reading_.ended && reading_.inbox.data != nullptr) {
+      Received received;
+      do {
+        received = engine::receive(reading_.state, reading_.inbox, sink, ticket_sink());
+        total += received.delivered;
+        const int verdict = digest(fd, received);
+        if (verdict < 0) return total != 0 ? static_cast<ssize_t>(total) : -1;
+        if (verdict > 0) break;
+      } while (received.what == Receipt::key_update ||
+               received.what == Receipt::refuse_renegotiation);
+    }
+    if (sink.empty() || reading_.ended) return static_cast<ssize_t>(total);
+    if (reading_.cut_off) {
+      if (total != 0) return static_cast<ssize_t>(total);
+      errno = ECONNRESET;
+      return -1;
+    }
+    // A short count tells the program that nothing is left (epoll(7)).
+    if (total != 0 && reading_.drained && !all) return static_cast<ssize_t>(total);
+    if (!ensure_inbox()) {
+      errno = ENOMEM;
+      return total != 0 ? static_cast<ssize_t>(total) : -1;
+    }
+    const bool may_wait = (flags & MSG_DONTWAIT) == 0 && (total == 0 || all);
+    const ssize_t got = fill(fd, wire_size(sink.remaining()), may_wait ? 0 : MSG_DONTWAIT);
+    if (got == 0) note_end(fd);
+    if (got < 0) return total != 0 ? static_cast<ssize_t>(total) : -1;
+  }
+}
+
+// FIN came: right after close_notify, or the stream was cut off.
+void Connection::note_end(int fd) {
+  if (reading_.ended || reading_.cut_off) return;
+  if (reading_.shut || rule_->settings().truncation == policy::Truncation::eof) {
+    reading_.ended = true;
+    return;
+  }
+  reading_.cut_off = true;
+  log_broken(*rule_, fd, "truncated", "the peer ended TCP without close_notify");
+}
+
+// Opens one more record in the inbox and puts its data behind what is there.
+// False if no whole record is left.
+bool Connection::open_next(int fd) {
+  engine::Inbox& inbox = reading_.inbox;
+  if (reading_.ended || inbox.data == nullptr || !engine::has_whole_record(inbox)) return false;
+  engine::Inbox next = inbox;
+  next.plain_length = 0;
+  const Received received = engine::open_in_place(reading_.state, next, ticket_sink());
+  if (next.plain_length != 0 && inbox.plain_length != 0) {
+    const uint32_t end = inbox.plain_at + inbox.plain_length;
+    std::memmove(inbox.data + end, inbox.data + next.plain_at, next.plain_length);
+    next.plain_at = inbox.plain_at;
+  } else if (next.plain_length == 0) {
+    next.plain_at = inbox.plain_at;
+  }
+  next.plain_length += inbox.plain_length;
+  inbox = next;
+  return digest(fd, received) == 0;
+}
+
+// Has up to `wanted` bytes opened in the inbox; one recv at most by `flags`'
+// leave, more without waiting.
+bool Connection::gather(int fd, size_t wanted, int flags) {
+  bool asked = false;
+  for (;;) {
+    while (reading_.inbox.plain_length < wanted && open_next(fd)) {
+    }
+    if (state() == State::failed) {
+      errno = error();
+      return false;
+    }
+    engine::Inbox& inbox = reading_.inbox;
+    const bool some = inbox.plain_length != 0;
+    if (inbox.plain_length >= wanted || reading_.ended || (asked && reading_.drained && some))
+      return true;
+    if (reading_.cut_off) {
+      errno = ECONNRESET;
+      return some;
+    }
+    if (!ensure_inbox()) {
+      errno = ENOMEM;
+      return some;
+    }
+    const size_t room = inbox.capacity - inbox.plain_length - inbox.cipher_length;
+    if (room == 0) return true;
+    const ssize_t got = fill(fd, std::min(room, engine::max_record_length),
+                             some ? MSG_DONTWAIT : flags & MSG_DONTWAIT);
+    asked = true;
+    if (got == 0) note_end(fd);
+    if (got < 0) return some;
+  }
+}
+
+ssize_t Connection::peek_locked(int fd, IovCursor& sink, int flags) {
+  const size_t wanted = sink.remaining();
+  if (!gather(fd, wanted, flags)) return -1;
+  const size_t length = std::min<size_t>(wanted, reading_.inbox.plain_length);
+  sink.copy_in(reading_.inbox.data + reading_.inbox.plain_at, length);
+  return static_cast<ssize_t>(length);
+}
+
+ssize_t Connection::readable_bytes(int fd) {
+  if (step(fd) != Progress::done) return 0;
+  LockGuard guard(reading_.lock, false);
+  if (!guard.held()) return 0;
+  const int saved_errno = errno;
+  gather(fd, arena::batch_size, MSG_DONTWAIT);
+  errno = saved_errno;
+  const auto length = static_cast<ssize_t>(reading_.inbox.plain_length);
+  settle_inbox();
+  if (length != 0) epoll_data_arrived(*this, fd);
+  return length;
+}
+
+// For readiness: whether a read would give something now. Reads ahead.
+bool Connection::pull(int fd) {
+  LockGuard guard(reading_.lock, false);
+  if (!guard.held()) return true;  // another thread is about to find out
+  if (state() == State::open && !reading_.ended && !reading_.cut_off) {
+    const int saved_errno = errno;
+    gather(fd, 1, MSG_DONTWAIT);
+    errno = saved_errno;
+  }
+  settle_inbox();
+  return reading_.hint.load(std::memory_order_relaxed) == Reading::Hint::something;
+}
+
+}  // namespace gaiter::shim

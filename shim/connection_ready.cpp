@@ -1,0 +1,81 @@
+// What a program that asks for readiness is told: the truth about plaintext.
+#include <poll.h>
+#include <sys/epoll.h>
+
+#include <cerrno>
+
+#include "shim/connection.h"
+#include "shim/epoll_set.h"
+#include "shim/process.h"
+
+namespace gaiter::shim {
+
+namespace {
+
+constexpr uint32_t in_bits = POLLIN | POLLRDNORM;
+constexpr uint32_t out_bits = POLLOUT | POLLWRNORM | POLLWRBAND;
+constexpr uint32_t always_bits = POLLERR | POLLHUP | POLLNVAL;
+
+}  // namespace
+
+uint32_t Connection::ready(int fd, uint32_t wanted, uint32_t kernel) {
+  const int saved_errno = errno;
+  State now = state();
+  if (now == State::fresh) return kernel & (wanted | always_bits);
+  if (now != State::open && now != State::failed) {
+    start_clock();
+    if (kernel == 0 && now != State::pending && process::now() < deadline()) return 0;
+    const Progress progress = step(fd);
+    errno = saved_errno;
+    now = state();
+    if (now == State::fresh) return kernel & (wanted | always_bits);  // TCP refused
+    if (progress != Progress::done && progress != Progress::failed) return 0;
+    kernel = (kernel & ~out_bits) | (writing_.urgent.load() ? 0 : out_bits);
+  }
+  if (now == State::failed) return (wanted & (in_bits | out_bits)) | POLLERR | POLLHUP;
+
+  uint32_t visible = kernel & (always_bits | (wanted & (POLLPRI | POLLRDHUP)));
+  if ((wanted & (in_bits | POLLRDHUP)) != 0) {
+    const Reading::Hint hint = read_hint();
+    bool readable = hint == Reading::Hint::something;
+    if (!readable &&
+        (hint == Reading::Hint::unsure || (kernel & (in_bits | POLLRDHUP | always_bits)) != 0)) {
+      readable = pull(fd);
+    }
+    if (readable) visible |= wanted & in_bits;
+    if (reading_.ended && reading_.inbox.plain_length == 0) visible |= wanted & POLLRDHUP;
+    if (state() == State::failed) return (wanted & (in_bits | out_bits)) | POLLERR | POLLHUP;
+  }
+  if (writing_.urgent.load(std::memory_order_acquire)) {
+    if ((kernel & out_bits) != 0) {
+      LockGuard guard(writing_.lock, false);
+      if (guard.held()) flush(fd, MSG_DONTWAIT);
+    }
+    if (writing_.urgent.load(std::memory_order_acquire)) kernel &= ~out_bits;
+  }
+  visible |= kernel & wanted & out_bits;
+  errno = saved_errno;
+  return visible;
+}
+
+uint32_t Connection::kernel_interest(uint32_t wanted) const {
+  switch (state()) {
+    case State::connecting:
+      if ((wanted & EPOLLET) != 0) return wanted | POLLIN | POLLOUT;
+      return (wanted & ~(in_bits | POLLRDHUP)) | POLLOUT;
+    case State::pending:
+    case State::handshaking:
+      // Edges cost nothing while they are swallowed, and save a change later.
+      if ((wanted & EPOLLET) != 0) return wanted | POLLIN | POLLOUT;
+      wanted = (wanted & ~(out_bits | POLLRDHUP)) | POLLIN;
+      break;
+    case State::failed:
+      return 0;
+    case State::fresh:
+    case State::open:
+      break;
+  }
+  return writing_.urgent.load(std::memory_order_acquire) ? wanted | POLLOUT : wanted;
+}
+
+}  // namespace gaiter::shim

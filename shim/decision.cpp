@@ -1,0 +1,151 @@
+#include "shim/decision.h"
+
+#include <pthread.h>
+
+#include <atomic>
+#include <vector>
+
+#include "keyring/keyring.h"
+#include "shim/log.h"
+
+namespace gaiter::shim {
+
+namespace {
+
+// The policy of this process, and its rules with their contexts.
+struct LoadedPolicy {
+  policy::Policy policy;
+  std::vector<std::unique_ptr<ActiveRule>> rules;
+  std::string error;  // not empty: the policy could not be loaded; everything is blocked
+  bool concerned[2] = {true, true};
+};
+
+constinit std::atomic<LoadedPolicy*> loaded = nullptr;
+constinit pthread_mutex_t loading = PTHREAD_MUTEX_INITIALIZER;
+
+class Hold {
+ public:
+  explicit Hold(pthread_mutex_t& mutex) : mutex_(mutex) { pthread_mutex_lock(&mutex_); }
+  ~Hold() { pthread_mutex_unlock(&mutex_); }
+  Hold(const Hold&) = delete;
+  Hold& operator=(const Hold&) = delete;
+
+ private:
+  pthread_mutex_t& mutex_;
+};
+
+LoadedPolicy* load() {
+  const policy::Source source = policy::Source::from_environment();
+  auto fresh = std::make_unique<LoadedPolicy>();
+  auto read = policy::Policy::load(source);
+  if (!read) {
+    fresh->error = read.error().text();
+    log::line(log::Level::error,
+              "policy refused, so every TCP connection of this process is: {}; mend it (gaiter "
+              "check) and restart the program",
+              fresh->error);
+    return fresh.release();
+  }
+  fresh->policy = std::move(*read);
+  if (source.path.empty() && source.text.empty())
+    log::line(log::Level::warning,
+              "no policy: nothing is protected; name one in GAITER_POLICY or /etc/gaiter");
+  const std::string keyring =
+      fresh->policy.keyring().empty() ? keyring::default_path() : fresh->policy.keyring();
+  const bool strict = fresh->policy.unmatched() == policy::Unmatched::block;
+  fresh->concerned[0] = fresh->concerned[1] = strict;
+  for (const policy::Rule& rule : fresh->policy.rules()) {
+    fresh->rules.push_back(std::make_unique<ActiveRule>(rule, keyring));
+    fresh->concerned[static_cast<size_t>(rule.direction)] = true;
+  }
+  return fresh.release();
+}
+
+LoadedPolicy& current() {
+  LoadedPolicy* present = loaded.load(std::memory_order_acquire);
+  if (present != nullptr) [[likely]]
+    return *present;
+  Hold hold(loading);
+  present = loaded.load(std::memory_order_relaxed);
+  if (present == nullptr) {
+    present = load();
+    loaded.store(present, std::memory_order_release);
+  }
+  return *present;
+}
+
+engine::Failure local_failure(const keyring::Error& error) {
+  return {engine::Cause::local, error.message, "gaiter check tells what is wrong"};
+}
+
+}  // namespace
+
+ActiveRule::ActiveRule(const policy::Rule& rule, std::string keyring_path)
+    : rule_(rule), keyring_path_(std::move(keyring_path)) {}
+
+std::expected<std::shared_ptr<const engine::Context>, engine::Failure> ActiveRule::context() {
+  Hold hold(loading);
+  if (context_ != nullptr) return context_;
+  auto made = make();
+  if (made) context_ = *made;
+  return made;
+}
+
+std::expected<std::shared_ptr<const engine::Context>, engine::Failure> ActiveRule::make() const {
+  engine::ContextSettings wanted;
+  wanted.role = inbound() ? engine::Role::server : engine::Role::client;
+  wanted.min_version = settings().min_version == policy::MinVersion::tls13 ? engine::Version::tls13
+                                                                           : engine::Version::tls12;
+  wanted.client_auth = static_cast<engine::PeerCertificate>(settings().client_auth);
+  wanted.verify = static_cast<engine::PeerCheck>(settings().verify);
+  wanted.session_scope = rule_.file + ":" + std::to_string(rule_.line) + ":" + rule_.name;
+
+  auto keyring = keyring::Keyring::open(keyring_path_);
+  const bool verifies = inbound() ? settings().client_auth != policy::ClientAuth::none
+                                  : settings().verify != policy::Verify::none;
+  const bool needs_identity = inbound() || !settings().certificate.empty();
+  if (!keyring && (verifies || needs_identity))
+    return std::unexpected(local_failure(keyring.error()));
+  if (needs_identity) {
+    auto identity = keyring->identity(settings().certificate);
+    if (!identity) return std::unexpected(local_failure(identity.error()));
+    wanted.identity = std::move(*identity);
+  }
+  if (verifies) {
+    auto trust = keyring->trust();
+    if (!trust) return std::unexpected(local_failure(trust.error()));
+    wanted.trust = std::move(*trust);
+  }
+  return engine::Context::make(std::move(wanted));
+}
+
+Decision decide(policy::Direction direction, const sockaddr* local, const sockaddr* remote) {
+  LoadedPolicy& here = current();
+  if (!here.error.empty()) return {Verdict::block, nullptr, "the policy could not be loaded"};
+  const policy::Rule* const rule = here.policy.match(direction, local, remote);
+  if (rule == nullptr) {
+    if (here.policy.unmatched() == policy::Unmatched::block)
+      return {Verdict::block, nullptr, "no rule matches, and unmatched = \"block\""};
+    return {Verdict::pass, nullptr};
+  }
+  ActiveRule* const active =
+      here.rules[static_cast<size_t>(rule - here.policy.rules().data())].get();
+  switch (rule->settings.tls) {
+    case policy::Tls::off:
+      return {Verdict::pass, active};
+    case policy::Tls::block:
+      return {Verdict::block, active, "the rule says block"};
+    case policy::Tls::required:
+      break;
+  }
+  return {Verdict::protect, active};
+}
+
+bool concerned(policy::Direction direction) {
+  return current().concerned[static_cast<size_t>(direction)];
+}
+
+void decisions_before_fork() { pthread_mutex_lock(&loading); }
+void decisions_after_fork() { pthread_mutex_unlock(&loading); }
+
+}  // namespace gaiter::shim

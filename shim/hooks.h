@@ -1,0 +1,46 @@
+// The hooks: each is defined as hook_NAME and exported as NAME, so that no header's
+// attributes (nonnull, noexcept) are taken for promises of the caller.
+//
+// A hook on a descriptor that Gaiter knows nothing of is a look at the table and
+// libc's own function. None is noexcept: a cancelled thread unwinds through them.
+#pragma once
+
+#include <cerrno>
+
+#include "shim/connection.h"
+#include "shim/fd_table.h"
+#include "shim/libc_types.h"
+#include "shim/real.h"
+
+#define HOOK(returns, name, parameters, arguments, number) \
+  extern "C"                                               \
+      [[gnu::visibility("default"), gnu::used]] returns hook_##name parameters __asm__(#name);
+#define VARIADIC(returns, name)
+#include "shim/symbols.def"
+#undef HOOK
+#undef VARIADIC
+
+namespace gaiter::shim {
+
+// The connection behind a descriptor, for the time of one call.
+class Protected {
+ public:
+  // Empty for a descriptor that is not ours, or a watched socket that is clear.
+  explicit Protected(int fd) : slot_(fd_table::find(fd)), connection_(as_connection(slot_)) {
+    if (connection_ != nullptr && !connection_->is_protected()) connection_ = nullptr;
+  }
+  explicit operator bool() const { return connection_ != nullptr; }
+  Connection* operator->() const { return connection_; }
+  Connection& operator*() const { return *connection_; }
+
+ private:
+  SlotRef slot_;
+  Connection* connection_;
+};
+
+inline int fail_with(int error) {
+  errno = error;
+  return -1;
+}
+
+}  // namespace gaiter::shim

@@ -1,0 +1,246 @@
+// Hooks: sockets come to be, connect, are accepted.
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "shim/decision.h"
+#include "shim/epoll_set.h"
+#include "shim/hooks.h"
+#include "shim/names.h"
+#include "shim/refusal.h"
+
+namespace gaiter::shim {
+namespace {
+
+using policy::Direction;
+
+bool is_ip(int family) { return family == AF_INET || family == AF_INET6; }
+
+struct Address {
+  sockaddr_storage storage{};
+  sockaddr* get() { return reinterpret_cast<sockaddr*>(&storage); }
+};
+
+bool local_address(int fd, Address& address) {
+  socklen_t length = sizeof address.storage;
+  return getsockname(fd, address.get(), &length) == 0 && is_ip(address.storage.ss_family);
+}
+
+bool is_tcp(int fd) {
+  int protocol = 0;
+  socklen_t length = sizeof protocol;
+  return real::getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &length) == 0 &&
+         (protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP);
+}
+
+// Puts `connection` behind a new descriptor. A stale entry (the number was closed
+// where no hook could see) gives way.
+bool take_charge(int fd, Connection* connection) {
+  if (connection == nullptr) return false;
+  if (Slot* const stale = fd_table::withdraw(fd)) {
+    fd_table::settle(fd);
+    leave(*stale, Slot::descriptor);
+  }
+  return fd_table::publish(fd, *connection);
+}
+
+int connect_protected(int fd, const sockaddr* address, socklen_t length, Connection& connection,
+                      ActiveRule& rule) {
+  std::string name = rule.settings().server_name;
+  if (name.empty()) name = names::name_for(address);
+  connection.begin_connect(rule, std::move(name));
+  // A descriptor that survives exec would carry on in clear.
+  const int descriptor_flags = real::fcntl(fd, F_GETFD, nullptr);
+  connection.close_on_exec = (descriptor_flags & FD_CLOEXEC) != 0;
+  if (!connection.close_on_exec) real::fcntl(fd, F_SETFD, reinterpret_cast<void*>(FD_CLOEXEC));
+  int result = -1;
+  if (epoll_adopt(connection)) {
+    result = real::connect(fd, address, length);
+  } else {
+    errno = EACCES;
+  }
+  if (result != 0) {
+    const int error = errno;
+    if (error == EINPROGRESS || error == EINTR) {
+      connection.start_clock();
+      return fail_with(error);
+    }
+    connection.abandon_connect(0);
+    epoll_give_back(connection);
+    if (!connection.close_on_exec) real::fcntl(fd, F_SETFD, nullptr);
+    return fail_with(error);
+  }
+  connection.tcp_connected();
+  if (connection.secure(fd, 0, SO_SNDTIMEO) != 0)
+    return fail_with(errno == EAGAIN ? EINPROGRESS : errno);
+  connection.connect_reported = true;
+  return 0;
+}
+
+// connect(2) on a socket whose connection was begun before.
+int connect_again(int fd, Connection& connection) {
+  const bool was_reported = connection.connect_reported;
+  if (connection.secure(fd, 0, SO_SNDTIMEO) != 0)
+    return fail_with(errno == EAGAIN ? EALREADY : errno);
+  connection.connect_reported = true;
+  return was_reported ? fail_with(EISCONN) : 0;
+}
+
+int adopt_accepted(int fd, int flags) {
+  const auto let_go = [&] {
+    if ((flags & SOCK_CLOEXEC) == 0) real::fcntl(fd, F_SETFD, nullptr);
+    return fd;
+  };
+  Address local;
+  Address remote;
+  socklen_t length = sizeof remote.storage;
+  if (!local_address(fd, local)) return let_go();
+  getpeername(fd, remote.get(), &length);
+  const Decision decision = decide(Direction::inbound, local.get(), remote.get());
+  if (decision.verdict == Verdict::pass) return let_go();
+  Connection* connection;
+  if (decision.verdict == Verdict::protect) {
+    connection = Connection::make(State::pending, decision.rule);
+  } else {
+    log_blocked(decision.rule, fd, remote.get(), decision.why);
+    connection = Connection::make_refused(EACCES);
+    real::shutdown(fd, SHUT_RDWR);
+  }
+  if (!take_charge(fd, connection)) {
+    real::close(fd);
+    return fail_with(ENOMEM);
+  }
+  connection->close_on_exec = (flags & SOCK_CLOEXEC) != 0;
+  return fd;
+}
+
+}  // namespace
+}  // namespace gaiter::shim
+
+using namespace gaiter::shim;
+
+int hook_socket(int domain, int type, int protocol) {
+  const int fd = real::socket(domain, type, protocol);
+  if (fd < 0 || !is_ip(domain) || (type & ~(SOCK_NONBLOCK | SOCK_CLOEXEC)) != SOCK_STREAM)
+    return fd;
+  const int saved_errno = errno;
+  if ((protocol == 0 || protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP) &&
+      concerned(gaiter::policy::Direction::outbound)) {
+    // Watched from here on, since it may enter epoll sets before it connects.
+    if (!take_charge(fd, Connection::make(State::fresh, nullptr))) {
+      real::close(fd);
+      return fail_with(ENOMEM);
+    }
+  }
+  errno = saved_errno;
+  return fd;
+}
+
+int hook_connect(int fd, const sockaddr* address, socklen_t length) {
+  if (address == nullptr || length < sizeof(sa_family_t)) return real::connect(fd, address, length);
+  SlotRef slot = fd_table::find(fd);
+  Connection* connection = as_connection(slot);
+  if (connection != nullptr && connection->is_protected()) {
+    if (address->sa_family == AF_UNSPEC) return fail_with(EOPNOTSUPP);
+    return connect_again(fd, *connection);
+  }
+  const size_t needed =
+      address->sa_family == AF_INET6 ? sizeof(sockaddr_in6) - 4 : sizeof(sockaddr_in);
+  if (!is_ip(address->sa_family) || length < needed ||
+      !concerned(gaiter::policy::Direction::outbound) || (connection == nullptr && !is_tcp(fd))) {
+    return real::connect(fd, address, length);
+  }
+  Address remote;
+  std::memcpy(&remote.storage, address, std::min<size_t>(length, sizeof remote.storage));
+  Address local;
+  local.storage.ss_family = address->sa_family;
+  local_address(fd, local);
+  const Decision decision = decide(gaiter::policy::Direction::outbound, local.get(), remote.get());
+  if (decision.verdict == Verdict::pass) return real::connect(fd, address, length);
+  if (decision.verdict == Verdict::block) {
+    log_blocked(decision.rule, fd, remote.get(), decision.why);
+    return fail_with(EACCES);
+  }
+  if (connection == nullptr) {
+    if (!take_charge(fd, Connection::make(State::fresh, nullptr))) return fail_with(ENOMEM);
+    slot = fd_table::find(fd);
+    connection = as_connection(slot);
+    if (connection == nullptr) return fail_with(EBADF);
+  }
+  return connect_protected(fd, remote.get(), length, *connection, *decision.rule);
+}
+
+int hook_accept4(int fd, sockaddr* address, socklen_t* length, int flags) {
+  if (!concerned(gaiter::policy::Direction::inbound))
+    return real::accept4(fd, address, length, flags);
+  const int accepted = real::accept4(fd, address, length, flags | SOCK_CLOEXEC);
+  return accepted < 0 ? accepted : adopt_accepted(accepted, flags);
+}
+
+int hook_accept(int fd, sockaddr* address, socklen_t* length) {
+  return hook_accept4(fd, address, length, 0);
+}
+
+int hook_listen(int fd, int backlog) {
+  if (fd_table::has(fd)) {
+    Connection* const watched = as_connection(fd_table::find(fd));
+    if (watched == nullptr || watched->is_protected()) return real::listen(fd, backlog);  // fails
+    fd_table::withdraw(fd);
+    fd_table::settle(fd);
+    leave(*watched, Slot::descriptor);
+  }
+  Address local;
+  if (concerned(gaiter::policy::Direction::inbound) && local_address(fd, local)) {
+    const Decision decision = decide(gaiter::policy::Direction::inbound, local.get(), nullptr);
+    if (decision.verdict == Verdict::block) {
+      log_blocked(decision.rule, fd, nullptr, decision.why);
+      return fail_with(EACCES);
+    }
+    // Keys are read now: later the program may have given up the right to.
+    if (decision.verdict == Verdict::protect) {
+      if (const auto context = decision.rule->context(); !context) {
+        log_refused(*decision.rule, fd, context.error());
+        return fail_with(EACCES);
+      }
+    }
+  }
+  return real::listen(fd, backlog);
+}
+
+int hook_shutdown(int fd, int how) {
+  if (!fd_table::has(fd)) return real::shutdown(fd, how);
+  const Protected connection(fd);
+  return connection ? connection->shut_down(fd, how) : real::shutdown(fd, how);
+}
+
+int hook_getsockopt(int fd, int level, int name, void* value, socklen_t* length) {
+  if (level != SOL_SOCKET || name != SO_ERROR || !fd_table::has(fd) || value == nullptr ||
+      length == nullptr || *length < sizeof(int)) {
+    return real::getsockopt(fd, level, name, value, length);
+  }
+  const SlotRef slot = fd_table::find(fd);
+  Connection* const connection = as_connection(slot);
+  if (connection == nullptr) return real::getsockopt(fd, level, name, value, length);
+  const State state = connection->state();
+  if (state == State::connecting || state == State::handshaking) connection->step(fd);
+  int error = 0;
+  if (connection->state() == State::failed) error = connection->error();
+  if (connection->state() == State::fresh) error = connection->take_connect_error();
+  if (error == 0 && connection->state() != State::connecting)
+    return real::getsockopt(fd, level, name, value, length);
+  std::memcpy(value, &error, sizeof error);
+  *length = sizeof error;
+  return 0;
+}
+
+int hook_setsockopt(int fd, int level, int name, const void* value, socklen_t length) {
+  if (!fd_table::has(fd)) return real::setsockopt(fd, level, name, value, length);
+  // What would send or transform bytes past the record layer.
+  const bool bypass = (level == IPPROTO_TCP && (name == TCP_ULP || name == TCP_FASTOPEN_CONNECT)) ||
+                      (level == SOL_SOCKET && name == SO_ZEROCOPY);
+  if (bypass && as_connection(fd_table::find(fd)) != nullptr) return fail_with(EOPNOTSUPP);
+  return real::setsockopt(fd, level, name, value, length);
+}

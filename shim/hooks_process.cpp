@@ -1,0 +1,141 @@
+// Hooks: processes come and go, and go past libc.
+#include <unistd.h>
+
+#include "shim/decision.h"
+#include "shim/hooks.h"
+#include "shim/log.h"
+#include "shim/start.h"
+
+namespace gaiter::shim {
+namespace {
+
+template <class T>
+T* pointer(long word) {
+  return reinterpret_cast<T*>(word);
+}
+
+}  // namespace
+}  // namespace gaiter::shim
+
+using namespace gaiter::shim;
+
+pid_t hook_fork() {
+  const pid_t child = real::fork();
+  if (child < 0) {
+    const int saved_errno = errno;
+    fd_table::undo_fork();
+    errno = saved_errno;
+  }
+  return child;
+}
+
+void hook__exit(int status) {
+  end_process();
+  real::_exit(status);
+  __builtin_unreachable();
+}
+
+void hook__Exit(int status) { hook__exit(status); }
+
+FILE* hook_fdopen(int fd, const char* mode) {
+  if (fd_table::has(fd) && Protected(fd)) {
+    // libc's streams write by themselves, past every hook.
+    log::line(log::Level::warning,
+              "refused cause=unsupported errno=EOPNOTSUPP reason=\"fdopen({}) on a protected "
+              "connection\"",
+              fd);
+    errno = EOPNOTSUPP;
+    return nullptr;
+  }
+  return real::fdopen(fd, mode);
+}
+
+// syscall(2) is libc's way past libc: calls on descriptors go where the named
+// functions go, all others through.
+long hook_syscall(long number, long a, long b, long c, long d, long e, long f) {
+  const int fd = static_cast<int>(a);
+  switch (number) {
+    case SYS_close:
+      return hook_close(fd);
+    case SYS_close_range:
+      return hook_close_range(static_cast<unsigned>(a), static_cast<unsigned>(b),
+                              static_cast<int>(c));
+    case SYS_read:
+      return hook_read(fd, pointer<void>(b), static_cast<size_t>(c));
+    case SYS_write:
+      return hook_write(fd, pointer<void>(b), static_cast<size_t>(c));
+    case SYS_readv:
+      return hook_readv(fd, pointer<iovec>(b), static_cast<int>(c));
+    case SYS_writev:
+      return hook_writev(fd, pointer<iovec>(b), static_cast<int>(c));
+    case SYS_recvfrom:
+      return hook_recvfrom(fd, pointer<void>(b), static_cast<size_t>(c), static_cast<int>(d),
+                           pointer<sockaddr>(e), pointer<socklen_t>(f));
+    case SYS_sendto:
+      return hook_sendto(fd, pointer<void>(b), static_cast<size_t>(c), static_cast<int>(d),
+                         pointer<sockaddr>(e), static_cast<socklen_t>(f));
+    case SYS_recvmsg:
+      return hook_recvmsg(fd, pointer<msghdr>(b), static_cast<int>(c));
+    case SYS_sendmsg:
+      return hook_sendmsg(fd, pointer<msghdr>(b), static_cast<int>(c));
+    case SYS_recvmmsg:
+      return hook_recvmmsg(fd, pointer<mmsghdr>(b), static_cast<unsigned>(c), static_cast<int>(d),
+                           pointer<timespec>(e));
+    case SYS_sendmmsg:
+      return hook_sendmmsg(fd, pointer<mmsghdr>(b), static_cast<unsigned>(c), static_cast<int>(d));
+    case SYS_sendfile:
+      return hook_sendfile(fd, static_cast<int>(b), pointer<off_t>(c), static_cast<size_t>(d));
+    case SYS_splice:
+      return hook_splice(fd, pointer<off64_t>(b), static_cast<int>(c), pointer<off64_t>(d),
+                         static_cast<size_t>(e), static_cast<unsigned>(f));
+    case SYS_socket:
+      return hook_socket(fd, static_cast<int>(b), static_cast<int>(c));
+    case SYS_connect:
+      return hook_connect(fd, pointer<sockaddr>(b), static_cast<socklen_t>(c));
+    case SYS_accept:
+      return hook_accept(fd, pointer<sockaddr>(b), pointer<socklen_t>(c));
+    case SYS_accept4:
+      return hook_accept4(fd, pointer<sockaddr>(b), pointer<socklen_t>(c), static_cast<int>(d));
+    case SYS_listen:
+      return hook_listen(fd, static_cast<int>(b));
+    case SYS_shutdown:
+      return hook_shutdown(fd, static_cast<int>(b));
+    case SYS_getsockopt:
+      return hook_getsockopt(fd, static_cast<int>(b), static_cast<int>(c), pointer<void>(d),
+                             pointer<socklen_t>(e));
+    case SYS_setsockopt:
+      return hook_setsockopt(fd, static_cast<int>(b), static_cast<int>(c), pointer<void>(d),
+                             static_cast<socklen_t>(e));
+    case SYS_dup:
+      return hook_dup(fd);
+    case SYS_dup3:
+      return hook_dup3(fd, static_cast<int>(b), static_cast<int>(c));
+    case SYS_fcntl:
+      return hook_fcntl(fd, static_cast<int>(b), pointer<void>(c));
+    case SYS_ioctl:
+      return hook_ioctl(fd, static_cast<unsigned long>(b), pointer<void>(c));
+    case SYS_epoll_ctl:
+      return hook_epoll_ctl(fd, static_cast<int>(b), static_cast<int>(c), pointer<epoll_event>(d));
+    case SYS_epoll_pwait:
+      return hook_epoll_pwait(fd, pointer<epoll_event>(b), static_cast<int>(c), static_cast<int>(d),
+                              pointer<sigset_t>(e));
+#ifdef __x86_64__
+    case SYS_dup2:
+      return hook_dup2(fd, static_cast<int>(b));
+    case SYS_poll:
+      return hook_poll(pointer<pollfd>(a), static_cast<nfds_t>(b), static_cast<int>(c));
+    case SYS_epoll_wait:
+      return hook_epoll_wait(fd, pointer<epoll_event>(b), static_cast<int>(c), static_cast<int>(d));
+#endif
+    case SYS_io_uring_setup:
+      // A ring reads and writes sockets in the kernel, past everything; programs
+      // take ENOSYS for a kernel without it.
+      if (concerned(gaiter::policy::Direction::inbound) ||
+          concerned(gaiter::policy::Direction::outbound))
+        return fail_with(ENOSYS);
+      break;
+    default:
+      break;
+  }
+  return real::syscall(number, a, b, c, d, e, f);
+}

@@ -1,0 +1,211 @@
+// Hooks: poll, select, epoll.
+#include <unistd.h>
+
+#include <climits>
+#include <cstdlib>
+#include <cstring>
+
+#include "shim/epoll_set.h"
+#include "shim/hooks.h"
+#include "shim/process.h"
+#include "shim/readiness.h"
+
+namespace gaiter::shim {
+namespace {
+
+constexpr int64_t forever = INT64_MAX;
+
+int64_t deadline_in(int milliseconds) {
+  if (milliseconds < 0) return forever;
+  return milliseconds == 0 ? 0 : process::now() + int64_t{milliseconds} * 1'000'000;
+}
+
+bool valid(const timespec& time) {
+  return time.tv_sec >= 0 && time.tv_nsec >= 0 && time.tv_nsec < 1'000'000'000;
+}
+
+int64_t deadline_in(const timespec* time) {
+  if (time == nullptr || time->tv_sec > INT64_MAX / 2'000'000'000) return forever;
+  const int64_t wait = int64_t{time->tv_sec} * 1'000'000'000 + time->tv_nsec;
+  return wait == 0 ? 0 : process::now() + wait;
+}
+
+// What the kernel's select looks at for each of the three sets.
+constexpr short set_events[3] = {POLLRDNORM | POLLRDBAND | POLLIN | POLLHUP | POLLERR,
+                                 POLLWRBAND | POLLWRNORM | POLLOUT | POLLERR, POLLPRI};
+
+bool any_in_sets(int count, fd_set* const (&sets)[3]) {
+  constexpr int word_bits = 8 * sizeof(fd_mask);
+  for (int fd = 0; fd < count; fd += word_bits) {
+    fd_mask members = 0;
+    for (const fd_set* set : sets) {
+      if (set != nullptr) members |= __FDS_BITS(set)[fd / word_bits];
+    }
+    for (int bit = 0; members != 0 && bit < word_bits && fd + bit < count; ++bit) {
+      if ((static_cast<unsigned long>(members) >> bit & 1) != 0 && fd_table::has(fd + bit))
+        return true;
+    }
+  }
+  return false;
+}
+
+// select(2) by poll(2), as the kernel does it. `sets` may be larger than an
+// fd_set: programs that allocate their own are served too.
+int select_by_poll(int count, fd_set* const (&sets)[3], int64_t deadline, const sigset_t* mask) {
+  constexpr int word_bits = 8 * sizeof(fd_mask);
+  pollfd few[64];
+  auto* fds = few;
+  nfds_t used = 0;
+  nfds_t capacity = std::size(few);
+  const auto in_set = [&](int set, int fd) {
+    return sets[set] != nullptr &&
+           (static_cast<unsigned long>(__FDS_BITS(sets[set])[fd / word_bits]) >> (fd % word_bits) &
+            1) != 0;
+  };
+  for (int fd = 0; fd < count; ++fd) {
+    short events = 0;
+    for (int set = 0; set < 3; ++set) {
+      if (in_set(set, fd)) events = static_cast<short>(events | set_events[set]);
+    }
+    if (events == 0) continue;
+    if (used == capacity) {
+      auto* const more = static_cast<pollfd*>(std::malloc(sizeof(pollfd) * capacity * 2));
+      if (more == nullptr) {
+        if (fds != few) std::free(fds);
+        return fail_with(ENOMEM);
+      }
+      std::memcpy(more, fds, sizeof(pollfd) * used);
+      if (fds != few) std::free(fds);
+      fds = more;
+      capacity *= 2;
+    }
+    fds[used++] = {fd, events, 0};
+  }
+  int result = await_readiness(fds, used, deadline, mask);
+  if (result >= 0) {
+    for (nfds_t i = 0; i < used; ++i) {
+      if ((fds[i].revents & POLLNVAL) != 0) result = fail_with(EBADF);
+    }
+  }
+  if (result >= 0) {
+    result = 0;
+    for (nfds_t i = 0; i < used; ++i) {
+      for (int set = 0; set < 3; ++set) {
+        if (!in_set(set, fds[i].fd)) continue;
+        if ((fds[i].revents & set_events[set]) != 0) {
+          ++result;
+        } else {
+          __FDS_BITS(sets[set])
+          [fds[i].fd / word_bits] &= ~(fd_mask{1} << (fds[i].fd % word_bits));
+        }
+      }
+    }
+  }
+  if (fds != few) std::free(fds);
+  return result;
+}
+
+// The set behind an epoll descriptor, if it holds sockets of ours.
+class WatchedSet {
+ public:
+  explicit WatchedSet(int epfd) : slot_(fd_table::find(epfd)) {}
+  explicit operator bool() const { return slot_ && slot_.get()->kind == Kind::epoll_set; }
+  EpollSet& operator*() const { return static_cast<EpollSet&>(*slot_.get()); }
+
+ private:
+  SlotRef slot_;
+};
+
+[[noreturn]] void overflow() {
+  static constexpr char message[] = "*** buffer overflow detected ***: terminated\n";
+  [[maybe_unused]] const ssize_t ignored = real::write(2, message, sizeof message - 1);
+  std::abort();
+}
+
+}  // namespace
+}  // namespace gaiter::shim
+
+using namespace gaiter::shim;
+
+int hook_poll(pollfd* fds, nfds_t count, int timeout) {
+  if (fds == nullptr || !any_protected(fds, count)) return real::poll(fds, count, timeout);
+  return await_readiness(fds, count, deadline_in(timeout), nullptr);
+}
+
+int hook_ppoll(pollfd* fds, nfds_t count, const timespec* timeout, const sigset_t* mask) {
+  if (fds == nullptr || (timeout != nullptr && !valid(*timeout)) || !any_protected(fds, count))
+    return real::ppoll(fds, count, timeout, mask);
+  return await_readiness(fds, count, deadline_in(timeout), mask);
+}
+
+int hook___poll_chk(pollfd* fds, nfds_t count, int timeout, size_t room) {
+  if (room / sizeof *fds < count) overflow();
+  return hook_poll(fds, count, timeout);
+}
+
+int hook___ppoll_chk(pollfd* fds, nfds_t count, const timespec* timeout, const sigset_t* mask,
+                     size_t room) {
+  if (room / sizeof *fds < count) overflow();
+  return hook_ppoll(fds, count, timeout, mask);
+}
+
+int hook_select(int count, fd_set* readable, fd_set* writable, fd_set* exceptional,
+                timeval* timeout) {
+  fd_set* const sets[3] = {readable, writable, exceptional};
+  if (count < 0 || !any_in_sets(count, sets))
+    return real::select(count, readable, writable, exceptional, timeout);
+  if (timeout != nullptr && (timeout->tv_sec < 0 || timeout->tv_usec < 0)) return fail_with(EINVAL);
+  int64_t deadline = forever;
+  if (timeout != nullptr) {
+    const timespec time{timeout->tv_sec, timeout->tv_usec * 1000};
+    deadline = deadline_in(&time);
+  }
+  const int result = select_by_poll(count, sets, deadline, nullptr);
+  if (timeout != nullptr) {
+    // Linux leaves the time that was not slept.
+    const int64_t left = deadline == 0 ? 0 : std::max<int64_t>(deadline - process::now(), 0);
+    *timeout = {left / 1'000'000'000, left % 1'000'000'000 / 1000};
+  }
+  return result;
+}
+
+int hook_pselect(int count, fd_set* readable, fd_set* writable, fd_set* exceptional,
+                 const timespec* timeout, const sigset_t* mask) {
+  fd_set* const sets[3] = {readable, writable, exceptional};
+  if (count < 0 || (timeout != nullptr && !valid(*timeout)) || !any_in_sets(count, sets))
+    return real::pselect(count, readable, writable, exceptional, timeout, mask);
+  return select_by_poll(count, sets, deadline_in(timeout), mask);
+}
+
+int hook_epoll_create(int size) { return real::epoll_create(size); }
+int hook_epoll_create1(int flags) { return real::epoll_create1(flags); }
+
+int hook_epoll_ctl(int set, int operation, int fd, epoll_event* event) {
+  if (!fd_table::has(fd)) [[likely]]
+    return real::epoll_ctl(set, operation, fd, event);
+  const SlotRef slot = fd_table::find(fd);
+  Connection* const connection = as_connection(slot);
+  if (connection == nullptr) return real::epoll_ctl(set, operation, fd, event);
+  return epoll_control(set, operation, fd, *connection, event);
+}
+
+int hook_epoll_wait(int set, epoll_event* events, int count, int timeout) {
+  if (!fd_table::has(set)) return real::epoll_wait(set, events, count, timeout);
+  return hook_epoll_pwait(set, events, count, timeout, nullptr);
+}
+
+int hook_epoll_pwait(int set, epoll_event* events, int count, int timeout, const sigset_t* mask) {
+  if (!fd_table::has(set)) return real::epoll_pwait(set, events, count, timeout, mask);
+  const WatchedSet watched(set);
+  if (!watched) return real::epoll_pwait(set, events, count, timeout, mask);
+  return epoll_await(*watched, set, events, count, deadline_in(timeout), mask);
+}
+
+int hook_epoll_pwait2(int set, epoll_event* events, int count, const timespec* timeout,
+                      const sigset_t* mask) {
+  if (!fd_table::has(set)) return real::epoll_pwait2(set, events, count, timeout, mask);
+  const WatchedSet watched(set);
+  if (!watched || (timeout != nullptr && !valid(*timeout)))
+    return real::epoll_pwait2(set, events, count, timeout, mask);
+  return epoll_await(*watched, set, events, count, deadline_in(timeout), mask);
+}

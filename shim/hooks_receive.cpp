@@ -1,0 +1,166 @@
+// Hooks: bytes in.
+#include <climits>
+#include <cstdlib>
+
+#include "shim/hooks.h"
+#include "shim/process.h"
+
+namespace gaiter::shim {
+namespace {
+
+using engine::IovCursor;
+
+// MSG_TRUNC on TCP: takes bytes off the stream without storing them (tcp(7)).
+ssize_t discard(int fd, Connection& connection, size_t length, int flags) {
+  uint8_t waste[4096];
+  size_t total = 0;
+  while (total < length) {
+    iovec piece{waste, std::min(length - total, sizeof waste)};
+    const int later = total == 0 ? 0 : MSG_DONTWAIT;
+    const ssize_t got = connection.receive(fd, IovCursor(&piece, 1), flags | later);
+    if (got <= 0) return total != 0 ? static_cast<ssize_t>(total) : got;
+    total += static_cast<size_t>(got);
+    if (static_cast<size_t>(got) < piece.iov_len) break;
+  }
+  return static_cast<ssize_t>(total);
+}
+
+ssize_t take(int fd, Connection& connection, const iovec* iov, size_t count, int flags) {
+  if ((flags & MSG_OOB) != 0) return fail_with(EOPNOTSUPP);
+  if (count > IOV_MAX) return fail_with(EMSGSIZE);
+  if (count != 0 && iov == nullptr) return fail_with(EFAULT);
+  size_t length = 0;
+  for (size_t i = 0; i < count; ++i) {
+    if (iov[i].iov_len > SSIZE_MAX - length) return fail_with(EINVAL);
+    if (iov[i].iov_len != 0 && iov[i].iov_base == nullptr) return fail_with(EFAULT);
+    length += iov[i].iov_len;
+  }
+  if ((flags & (MSG_TRUNC | MSG_PEEK)) == MSG_TRUNC)
+    return discard(fd, connection, length, flags & ~MSG_TRUNC);
+  return connection.receive(fd, IovCursor(iov, count), flags);
+}
+
+ssize_t take(int fd, Connection& connection, void* buffer, size_t length, int flags) {
+  const iovec piece{buffer, std::min<size_t>(length, SSIZE_MAX)};
+  if ((flags & MSG_TRUNC) != 0 && buffer == nullptr && (flags & (MSG_OOB | MSG_PEEK)) == 0)
+    return discard(fd, connection, piece.iov_len, flags & ~MSG_TRUNC);
+  return take(fd, connection, &piece, 1, flags);
+}
+
+ssize_t take_message(int fd, Connection& connection, msghdr* message, int flags) {
+  if (message == nullptr) return fail_with(EFAULT);
+  const ssize_t got = take(fd, connection, message->msg_iov, message->msg_iovlen, flags);
+  if (got >= 0) {
+    message->msg_namelen = 0;  // as TCP does
+    message->msg_controllen = 0;
+    message->msg_flags = flags & MSG_CMSG_CLOEXEC;
+  }
+  return got;
+}
+
+// A buffer shorter than what is to be read into it: as fortified libc says it.
+[[noreturn]] void overflow() {
+  static constexpr char message[] = "*** buffer overflow detected ***: terminated\n";
+  [[maybe_unused]] const ssize_t ignored = real::write(2, message, sizeof message - 1);
+  std::abort();
+}
+
+}  // namespace
+}  // namespace gaiter::shim
+
+using namespace gaiter::shim;
+
+ssize_t hook_read(int fd, void* buffer, size_t length) {
+  if (!fd_table::has(fd)) [[likely]]
+    return real::read(fd, buffer, length);
+  const Protected connection(fd);
+  return connection ? take(fd, *connection, buffer, length, 0) : real::read(fd, buffer, length);
+}
+
+ssize_t hook_recv(int fd, void* buffer, size_t length, int flags) {
+  if (!fd_table::has(fd)) [[likely]]
+    return real::recv(fd, buffer, length, flags);
+  return hook_recvfrom(fd, buffer, length, flags, nullptr, nullptr);
+}
+
+ssize_t hook_recvfrom(int fd, void* buffer, size_t length, int flags, sockaddr* from,
+                      socklen_t* from_length) {
+  if (!fd_table::has(fd)) [[likely]]
+    return real::recvfrom(fd, buffer, length, flags, from, from_length);
+  const Protected connection(fd);
+  if (!connection || (flags & MSG_ERRQUEUE) != 0)
+    return real::recvfrom(fd, buffer, length, flags, from, from_length);
+  const ssize_t got = take(fd, *connection, buffer, length, flags);
+  if (got >= 0 && from != nullptr && from_length != nullptr) *from_length = 0;
+  return got;
+}
+
+ssize_t hook_readv(int fd, const iovec* iov, int count) {
+  if (!fd_table::has(fd)) [[likely]]
+    return real::readv(fd, iov, count);
+  const Protected connection(fd);
+  if (!connection) return real::readv(fd, iov, count);
+  if (count < 0 || count > IOV_MAX) return fail_with(EINVAL);
+  return take(fd, *connection, iov, static_cast<size_t>(count), 0);
+}
+
+ssize_t hook_preadv2(int fd, const iovec* iov, int count, off_t offset, int flags) {
+  if (!fd_table::has(fd)) [[likely]]
+    return real::preadv2(fd, iov, count, offset, flags);
+  const Protected connection(fd);
+  if (!connection) return real::preadv2(fd, iov, count, offset, flags);
+  if (offset != -1) return fail_with(ESPIPE);
+  if (count < 0 || count > IOV_MAX) return fail_with(EINVAL);
+  return take(fd, *connection, iov, static_cast<size_t>(count),
+              (flags & RWF_NOWAIT) != 0 ? MSG_DONTWAIT : 0);
+}
+
+ssize_t hook_preadv64v2(int fd, const iovec* iov, int count, off64_t offset, int flags) {
+  return hook_preadv2(fd, iov, count, offset, flags);
+}
+
+ssize_t hook_recvmsg(int fd, msghdr* message, int flags) {
+  if (!fd_table::has(fd)) [[likely]]
+    return real::recvmsg(fd, message, flags);
+  const Protected connection(fd);
+  if (!connection || (flags & MSG_ERRQUEUE) != 0) return real::recvmsg(fd, message, flags);
+  return take_message(fd, *connection, message, flags);
+}
+
+int hook_recvmmsg(int fd, mmsghdr* messages, unsigned count, int flags, timespec* timeout) {
+  if (!fd_table::has(fd)) [[likely]]
+    return real::recvmmsg(fd, messages, count, flags, timeout);
+  const Protected connection(fd);
+  if (!connection) return real::recvmmsg(fd, messages, count, flags, timeout);
+  // As the kernel: the time is looked at after each message, and only then.
+  const int64_t until =
+      timeout == nullptr
+          ? INT64_MAX
+          : process::now() + int64_t{timeout->tv_sec} * 1'000'000'000 + timeout->tv_nsec;
+  unsigned done = 0;
+  while (done < count) {
+    int how = flags & ~MSG_WAITFORONE;
+    if (done != 0 && (flags & MSG_WAITFORONE) != 0) how |= MSG_DONTWAIT;
+    const ssize_t got = take_message(fd, *connection, &messages[done].msg_hdr, how);
+    if (got < 0) break;
+    messages[done++].msg_len = static_cast<unsigned>(got);
+    if (got == 0 || process::now() >= until) break;
+  }
+  return done != 0 ? static_cast<int>(done) : -1;
+}
+
+ssize_t hook___read_chk(int fd, void* buffer, size_t length, size_t room) {
+  if (length > room) overflow();
+  return hook_read(fd, buffer, length);
+}
+
+ssize_t hook___recv_chk(int fd, void* buffer, size_t length, size_t room, int flags) {
+  if (length > room) overflow();
+  return hook_recv(fd, buffer, length, flags);
+}
+
+ssize_t hook___recvfrom_chk(int fd, void* buffer, size_t length, size_t room, int flags,
+                            sockaddr* from, socklen_t* from_length) {
+  if (length > room) overflow();
+  return hook_recvfrom(fd, buffer, length, flags, from, from_length);
+}

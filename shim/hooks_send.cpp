@@ -1,0 +1,195 @@
+// Hooks: bytes out. Nothing here may reach a protected socket but through
+// Connection::transmit.
+#include <climits>
+#include <cstdlib>
+
+#include "shim/decision.h"
+#include "shim/hooks.h"
+
+namespace gaiter::shim {
+namespace {
+
+using engine::IovCursor;
+
+ssize_t give(int fd, Connection& connection, const iovec* iov, size_t count, int flags) {
+  if ((flags & MSG_OOB) != 0) return fail_with(EOPNOTSUPP);
+  if ((flags & MSG_ZEROCOPY) != 0) return fail_with(EOPNOTSUPP);
+  if (count > IOV_MAX) return fail_with(EMSGSIZE);
+  if (count != 0 && iov == nullptr) return fail_with(EFAULT);
+  size_t length = 0;
+  for (size_t i = 0; i < count; ++i) {
+    if (iov[i].iov_len > SSIZE_MAX - length) return fail_with(EINVAL);
+    if (iov[i].iov_len != 0 && iov[i].iov_base == nullptr) return fail_with(EFAULT);
+    length += iov[i].iov_len;
+  }
+  return connection.transmit(fd, IovCursor(iov, count), length, flags);
+}
+
+ssize_t give(int fd, Connection& connection, const void* buffer, size_t length, int flags) {
+  const iovec piece{const_cast<void*>(buffer), std::min<size_t>(length, SSIZE_MAX)};
+  return give(fd, connection, &piece, 1, flags);
+}
+
+// TCP Fast Open would send the program's bytes with the SYN: programs take
+// EOPNOTSUPP for a kernel without it and connect.
+bool is_fast_open(int fd, int flags) {
+  return (flags & MSG_FASTOPEN) != 0 && as_connection(fd_table::find(fd)) != nullptr &&
+         concerned(policy::Direction::outbound);
+}
+
+int print(int fd, const char* format, va_list arguments) {
+  char small[2048];
+  va_list again;
+  va_copy(again, arguments);
+  const int length = vsnprintf(small, sizeof small, format, arguments);
+  char* text = small;
+  if (length >= static_cast<int>(sizeof small)) {
+    text = static_cast<char*>(std::malloc(static_cast<size_t>(length) + 1));
+    if (text != nullptr) vsnprintf(text, static_cast<size_t>(length) + 1, format, again);
+  }
+  va_end(again);
+  if (length < 0) return -1;
+  if (text == nullptr) return fail_with(ENOMEM);
+  int left = length;
+  while (left > 0) {
+    const ssize_t written = hook_write(fd, text + (length - left), static_cast<size_t>(left));
+    if (written < 0) break;
+    left -= static_cast<int>(written);
+  }
+  if (text != small) std::free(text);
+  return left > 0 ? -1 : length;
+}
+
+}  // namespace
+}  // namespace gaiter::shim
+
+using namespace gaiter::shim;
+
+ssize_t hook_write(int fd, const void* buffer, size_t length) {
+  if (!fd_table::has(fd)) [[likely]]
+    return real::write(fd, buffer, length);
+  const Protected connection(fd);
+  return connection ? give(fd, *connection, buffer, length, 0) : real::write(fd, buffer, length);
+}
+
+ssize_t hook_send(int fd, const void* buffer, size_t length, int flags) {
+  if (!fd_table::has(fd)) [[likely]]
+    return real::send(fd, buffer, length, flags);
+  return hook_sendto(fd, buffer, length, flags, nullptr, 0);
+}
+
+ssize_t hook_sendto(int fd, const void* buffer, size_t length, int flags, const sockaddr* to,
+                    socklen_t to_length) {
+  if (!fd_table::has(fd)) [[likely]]
+    return real::sendto(fd, buffer, length, flags, to, to_length);
+  const Protected connection(fd);
+  if (connection) return give(fd, *connection, buffer, length, flags);
+  if (is_fast_open(fd, flags)) return fail_with(EOPNOTSUPP);
+  return real::sendto(fd, buffer, length, flags, to, to_length);
+}
+
+ssize_t hook_writev(int fd, const iovec* iov, int count) {
+  if (!fd_table::has(fd)) [[likely]]
+    return real::writev(fd, iov, count);
+  const Protected connection(fd);
+  if (!connection) return real::writev(fd, iov, count);
+  if (count < 0 || count > IOV_MAX) return fail_with(EINVAL);
+  return give(fd, *connection, iov, static_cast<size_t>(count), 0);
+}
+
+ssize_t hook_pwritev2(int fd, const iovec* iov, int count, off_t offset, int flags) {
+  if (!fd_table::has(fd)) [[likely]]
+    return real::pwritev2(fd, iov, count, offset, flags);
+  const Protected connection(fd);
+  if (!connection) return real::pwritev2(fd, iov, count, offset, flags);
+  if (offset != -1) return fail_with(ESPIPE);
+  if (count < 0 || count > IOV_MAX) return fail_with(EINVAL);
+  return give(fd, *connection, iov, static_cast<size_t>(count),
+              (flags & RWF_NOWAIT) != 0 ? MSG_DONTWAIT : 0);
+}
+
+ssize_t hook_pwritev64v2(int fd, const iovec* iov, int count, off64_t offset, int flags) {
+  return hook_pwritev2(fd, iov, count, offset, flags);
+}
+
+ssize_t hook_sendmsg(int fd, const msghdr* message, int flags) {
+  if (!fd_table::has(fd)) [[likely]]
+    return real::sendmsg(fd, message, flags);
+  const Protected connection(fd);
+  if (!connection) {
+    if (is_fast_open(fd, flags)) return fail_with(EOPNOTSUPP);
+    return real::sendmsg(fd, message, flags);
+  }
+  if (message == nullptr) return fail_with(EFAULT);
+  return give(fd, *connection, message->msg_iov, message->msg_iovlen, flags);
+}
+
+int hook_sendmmsg(int fd, mmsghdr* messages, unsigned count, int flags) {
+  if (!fd_table::has(fd)) [[likely]]
+    return real::sendmmsg(fd, messages, count, flags);
+  const Protected connection(fd);
+  if (!connection) {
+    if (is_fast_open(fd, flags)) return fail_with(EOPNOTSUPP);
+    return real::sendmmsg(fd, messages, count, flags);
+  }
+  unsigned done = 0;
+  while (done < count) {
+    const msghdr& message = messages[done].msg_hdr;
+    const ssize_t sent = give(fd, *connection, message.msg_iov, message.msg_iovlen, flags);
+    if (sent < 0) break;
+    messages[done++].msg_len = static_cast<unsigned>(sent);
+  }
+  return done != 0 || count == 0 ? static_cast<int>(done) : -1;
+}
+
+ssize_t hook_sendfile(int out, int in, off_t* offset, size_t count) {
+  if (!fd_table::has(out) && !fd_table::has(in)) [[likely]]
+    return real::sendfile(out, in, offset, count);
+  if (Protected(in)) return fail_with(EINVAL);  // as for any input that cannot be mapped
+  const Protected connection(out);
+  if (!connection) return real::sendfile(out, in, offset, count);
+  return connection->transmit_file(out, in, offset, count);
+}
+
+ssize_t hook_sendfile64(int out, int in, off64_t* offset, size_t count) {
+  return hook_sendfile(out, in, offset, count);
+}
+
+ssize_t hook_splice(int in, off64_t* in_offset, int out, off64_t* out_offset, size_t length,
+                    unsigned flags) {
+  // Programs take EINVAL for a file that cannot be spliced, and copy.
+  if ((fd_table::has(in) && Protected(in)) || (fd_table::has(out) && Protected(out)))
+    return fail_with(EINVAL);
+  return real::splice(in, in_offset, out, out_offset, length, flags);
+}
+
+int hook_vdprintf(int fd, const char* format, va_list arguments) {
+  if (!fd_table::has(fd)) return real::vdprintf(fd, format, arguments);
+  return print(fd, format, arguments);
+}
+
+int hook___vdprintf_chk(int fd, int flag, const char* format, va_list arguments) {
+  if (!fd_table::has(fd)) return real::__vdprintf_chk(fd, flag, format, arguments);
+  return print(fd, format, arguments);
+}
+
+extern "C" [[gnu::visibility("default"), gnu::used]] int hook_dprintf(int fd, const char* format,
+                                                                      ...) __asm__("dprintf");
+extern "C" [[gnu::visibility("default"), gnu::used]] int hook___dprintf_chk(
+    int fd, int flag, const char* format, ...) __asm__("__dprintf_chk");
+
+int hook_dprintf(int fd, const char* format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  const int result = hook_vdprintf(fd, format, arguments);
+  va_end(arguments);
+  return result;
+}
+
+int hook___dprintf_chk(int fd, int flag, const char* format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  const int result = hook___vdprintf_chk(fd, flag, format, arguments);
+  va_end(arguments);
+  return result;
+}

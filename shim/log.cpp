@@ -1,0 +1,143 @@
+#include "shim/log.h"
+
+#include <fcntl.h>
+#include <sys/auxv.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+
+#include "shim/real.h"
+
+namespace gaiter::shim::log {
+
+namespace {
+
+enum class Place : uint8_t { standard_error, syslog, file };
+
+struct FileIdentity {
+  dev_t device;
+  ino_t inode;
+  bool operator==(const FileIdentity&) const = default;
+};
+
+constinit std::atomic<Level> threshold = Level::warning;
+constinit Place place = Place::standard_error;
+constinit char path[1024] = "";
+constinit std::atomic<bool> standard_error_known = false;
+constinit FileIdentity standard_error{};
+
+constexpr std::string_view level_names[] = {"error", "warning", "info", "debug"};
+constexpr int syslog_severity[] = {3, 4, 6, 7};  // RFC 5424 6.2.1
+constexpr int syslog_facility_daemon = 3;
+
+bool identify(int fd, FileIdentity& identity, mode_t& mode) {
+  struct stat status;
+  if (fstat(fd, &status) != 0) return false;
+  identity = {status.st_dev, status.st_ino};
+  mode = status.st_mode;
+  return true;
+}
+
+// A daemon may have closed descriptor 2 and got the number back for a socket or
+// a database file: only what was standard error at start, or was put there by
+// dup2, is written to.
+bool standard_error_usable() {
+  FileIdentity now;
+  mode_t mode;
+  return standard_error_known.load(std::memory_order_acquire) && identify(2, now, mode) &&
+         now == standard_error;
+}
+
+void write_to(int fd, const char* text, size_t length) {
+  [[maybe_unused]] const ssize_t ignored = real::write(fd, text, length);
+}
+
+void write_to_file(const char* text, size_t length) {
+  const int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
+  if (fd < 0) return;
+  write_to(fd, text, length);
+  real::close(fd);
+}
+
+// RFC 3164 as /dev/log takes it; journald and every syslogd listen there.
+void write_to_syslog(Level level, const char* text, size_t length) {
+  const int fd = real::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return;
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::strcpy(address.sun_path, "/dev/log");
+  char head[16];
+  const auto priority =
+      fmt::format_to_n(head, sizeof head, "<{}>",
+                       syslog_facility_daemon * 8 + syslog_severity[static_cast<size_t>(level)]);
+  iovec pieces[2] = {{head, priority.size}, {const_cast<char*>(text), length}};
+  msghdr message{};
+  message.msg_name = &address;
+  message.msg_namelen = sizeof address;
+  message.msg_iov = pieces;
+  message.msg_iovlen = 2;
+  real::sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+  real::close(fd);
+}
+
+void parse(std::string_view setting) {
+  const size_t colon = setting.find(':');
+  const std::string_view level = setting.substr(0, colon);
+  const std::string_view where = colon == std::string_view::npos ? "" : setting.substr(colon + 1);
+  for (size_t i = 0; i < std::size(level_names); ++i) {
+    if (level == level_names[i]) threshold = static_cast<Level>(i);
+  }
+  if (where == "syslog") {
+    place = Place::syslog;
+  } else if (where.starts_with('/') && where.size() < sizeof path) {
+    where.copy(path, where.size());
+    place = Place::file;
+  }
+}
+
+}  // namespace
+
+void start() {
+  standard_error_moved();
+  if (getauxval(AT_SECURE) != 0) {
+    place = Place::syslog;
+    return;
+  }
+  if (const char* const setting = std::getenv("GAITER_LOG"); setting != nullptr) parse(setting);
+}
+
+void standard_error_moved() {
+  mode_t mode;
+  standard_error_known.store(false, std::memory_order_release);
+  if (identify(2, standard_error, mode))
+    standard_error_known.store(true, std::memory_order_release);
+}
+
+bool wanted(Level level) { return level <= threshold.load(std::memory_order_relaxed); }
+
+void write_line(Level level, std::string_view line) {
+  const int saved_errno = errno;
+  char text[1400];
+  auto result = fmt::format_to_n(text, sizeof text - 1, "gaiter[{}] {}: {}", getpid(),
+                                 level_names[static_cast<size_t>(level)], line);
+  size_t length = std::min(result.size, sizeof text - 1);
+  for (size_t i = 0; i < length; ++i) {
+    if (static_cast<unsigned char>(text[i]) < 0x20 || text[i] == 0x7f) text[i] = '?';
+  }
+  text[length++] = '\n';
+  if (place == Place::file) {
+    write_to_file(text, length);
+  } else if (place == Place::standard_error && standard_error_usable()) {
+    write_to(2, text, length);
+  } else {
+    write_to_syslog(level, text, length - 1);
+  }
+  errno = saved_errno;
+}
+
+}  // namespace gaiter::shim::log

@@ -1,0 +1,39 @@
+// The log: one line per refused connection, one per secured one at level info.
+//
+// GAITER_LOG = LEVEL[:PLACE]; LEVEL error, warning (default), info or debug;
+// PLACE stderr (default), syslog, or the absolute path of a file. Lines are
+// formatted on the stack and written by one write(2); no stdio, no allocation,
+// no descriptor kept open. Never holds payload or keys.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <cstdint>
+#include <string_view>
+
+namespace gaiter::shim::log {
+
+enum class Level : uint8_t { error, warning, info, debug };
+
+// Reads GAITER_LOG and remembers which file descriptor 2 is. Once, at start.
+void start();
+
+bool wanted(Level level);
+
+// Descriptor 2 was replaced on purpose (dup2 onto it).
+void standard_error_moved();
+
+// Writes `line` ("gaiter[PID] warning: ..." is put before it). Control
+// characters are replaced, so that a peer cannot forge lines.
+void write_line(Level level, std::string_view line);
+
+template <class... Arguments>
+void line(Level level, fmt::format_string<Arguments...> format, Arguments&&... arguments) {
+  if (!wanted(level)) return;
+  char text[1200];
+  const auto result =
+      fmt::format_to_n(text, sizeof text, format, std::forward<Arguments>(arguments)...);
+  write_line(level, std::string_view(text, std::min(result.size, sizeof text)));
+}
+
+}  // namespace gaiter::shim::log

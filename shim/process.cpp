@@ -1,0 +1,79 @@
+#include "shim/process.h"
+
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <atomic>
+
+namespace gaiter::shim::process {
+
+namespace {
+
+struct ProcessPage {
+  std::atomic<uint32_t> pid;  // 0 = a new process that was not greeted yet
+};
+
+constinit std::atomic<ProcessPage*> page = nullptr;
+constinit ProcessPage fallback_page{};
+
+thread_local uint32_t cached_thread = 0;
+thread_local uint32_t cached_in_process = 0;
+
+uint32_t bare_getpid() { return static_cast<uint32_t>(::syscall(SYS_getpid)); }
+
+ProcessPage& current_page() {
+  ProcessPage* const present = page.load(std::memory_order_acquire);
+  return present != nullptr ? *present : fallback_page;
+}
+
+}  // namespace
+
+void start() {
+  if (page.load(std::memory_order_acquire) != nullptr) return;
+  void* const memory =
+      mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) return;
+  // Without MADV_WIPEONFORK (Linux < 4.14) the fork handler alone must do.
+  madvise(memory, 4096, MADV_WIPEONFORK);
+  auto* const fresh = static_cast<ProcessPage*>(memory);
+  fresh->pid.store(bare_getpid(), std::memory_order_relaxed);
+  ProcessPage* expected = nullptr;
+  if (!page.compare_exchange_strong(expected, fresh, std::memory_order_release))
+    munmap(memory, 4096);
+}
+
+uint32_t thread_id() {
+  ProcessPage& here = current_page();
+  uint32_t pid = here.pid.load(std::memory_order_relaxed);
+  if (pid == 0) {
+    pid = bare_getpid();
+    here.pid.store(pid, std::memory_order_relaxed);
+  }
+  if (cached_in_process != pid) {
+    cached_thread = static_cast<uint32_t>(::syscall(SYS_gettid));
+    cached_in_process = pid;
+  }
+  return cached_thread;
+}
+
+bool memory_is_borrowed() {
+  ProcessPage& here = current_page();
+  const uint32_t owner = here.pid.load(std::memory_order_relaxed);
+  if (owner == 0) return false;  // our own, new memory
+  return owner != bare_getpid();
+}
+
+void after_fork_in_child() {
+  current_page().pid.store(bare_getpid(), std::memory_order_relaxed);
+  cached_in_process = 0;
+}
+
+int64_t now() {
+  timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+}
+
+}  // namespace gaiter::shim::process

@@ -1,0 +1,27 @@
+// Which process and thread this is, cheaply and rightly across fork, vfork and
+// clone.
+#pragma once
+
+#include <cstdint>
+
+namespace gaiter::shim::process {
+
+// This thread's id, as gettid(2), without a system call. Right also in a child
+// that no fork handler saw (_Fork, clone): a page that the kernel wipes on fork
+// tells.
+uint32_t thread_id();
+
+// True in a vfork child, which borrows its parent's memory: its closes and dups
+// concern the kernel only, and must leave our tables alone. One system call.
+bool memory_is_borrowed();
+
+// Absolute monotonic time in nanoseconds.
+int64_t now();
+
+// Once, at start.
+void start();
+
+// Called in the child by the fork handler.
+void after_fork_in_child();
+
+}  // namespace gaiter::shim::process

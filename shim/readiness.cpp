@@ -1,0 +1,142 @@
+#include "shim/readiness.h"
+
+#include <cerrno>
+#include <cstring>
+#include <new>
+
+#include "shim/arena.h"
+#include "shim/connection.h"
+#include "shim/epoll_set.h"
+#include "shim/fd_table.h"
+#include "shim/process.h"
+#include "shim/real.h"
+
+namespace gaiter::shim {
+
+namespace {
+
+constexpr int64_t forever = INT64_MAX;
+// While another thread or process performs a handshake, which it does not tell.
+constexpr int64_t tick = 5'000'000;
+
+// The array that the kernel is asked with: on the stack, or from the arena, since
+// poll(2) may be called where malloc may not.
+class KernelArray {
+ public:
+  explicit KernelArray(nfds_t count) {
+    if (count <= std::size(small_)) {
+      data_ = small_;
+    } else if (count <= arena::batch_size / sizeof(pollfd)) {
+      data_ = static_cast<pollfd*>(large_ = arena::allocate(arena::Block::batch));
+    } else {
+      data_ = heap_ = new (std::nothrow) pollfd[count];
+    }
+  }
+  ~KernelArray() {
+    if (large_ != nullptr) arena::release(arena::Block::batch, large_);
+    delete[] heap_;
+  }
+  KernelArray(const KernelArray&) = delete;
+  KernelArray& operator=(const KernelArray&) = delete;
+  pollfd* data() const { return data_; }
+
+ private:
+  pollfd small_[64];
+  void* large_ = nullptr;
+  pollfd* heap_ = nullptr;
+  pollfd* data_;
+};
+
+uint32_t bits(short events) { return static_cast<uint16_t>(events); }
+
+bool is_under_way(State state) {
+  return state == State::pending || state == State::connecting || state == State::handshaking;
+}
+
+// Looks at one descriptor before the wait: what the program may see at once, and
+// what the kernel must be asked. Bounds the wait.
+short before(const pollfd& wanted, pollfd& asked, int64_t& limit) {
+  asked = wanted;
+  asked.revents = 0;
+  if (wanted.fd < 0 || !fd_table::has(wanted.fd)) return 0;
+  const SlotRef slot = fd_table::find(wanted.fd);
+  if (!slot) return 0;
+  if (slot.get()->kind == Kind::epoll_set) {
+    const bool news = epoll_has_news(static_cast<EpollSet&>(*slot.get()));
+    return news ? static_cast<short>(wanted.events & (POLLIN | POLLRDNORM)) : short{0};
+  }
+  auto& connection = static_cast<Connection&>(*slot.get());
+  const uint32_t visible = connection.ready(wanted.fd, bits(wanted.events), 0);
+  asked.events = static_cast<short>(connection.kernel_interest(bits(wanted.events)));
+  if (is_under_way(connection.state()) && connection.deadline() != 0)
+    limit = std::min(limit, connection.deadline());
+  return static_cast<short>(visible);
+}
+
+short after(const pollfd& wanted, const pollfd& asked, int64_t& limit) {
+  if (wanted.fd < 0 || !fd_table::has(wanted.fd)) return asked.revents;
+  const SlotRef slot = fd_table::find(wanted.fd);
+  Connection* const connection = as_connection(slot);
+  if (connection == nullptr) return asked.revents;
+  const bool was_under_way = is_under_way(connection->state());
+  if (asked.revents == 0 && !(was_under_way && process::now() >= connection->deadline())) return 0;
+  const uint32_t visible = connection->ready(wanted.fd, bits(wanted.events), bits(asked.revents));
+  // Kernel events that led to nothing: somebody else is at the handshake.
+  if (visible == 0 && is_under_way(connection->state()) &&
+      connection->last_progress() == Progress::wait_other) {
+    limit = std::min(limit, process::now() + tick);
+  }
+  return static_cast<short>(visible);
+}
+
+// Waits without asking the kernel about those that only another can bring on.
+int wait(pollfd* asked, nfds_t count, int64_t limit, const sigset_t* mask) {
+  if (limit == forever) return real::ppoll(asked, count, nullptr, mask);
+  const int64_t left = std::max<int64_t>(limit == 0 ? 0 : limit - process::now(), 0);
+  const timespec time{left / 1'000'000'000, left % 1'000'000'000};
+  return real::ppoll(asked, count, &time, mask);
+}
+
+}  // namespace
+
+bool any_protected(const pollfd* fds, nfds_t count) {
+  for (nfds_t i = 0; i < count; ++i) {
+    if (fds[i].fd >= 0 && fd_table::has(fds[i].fd)) return true;
+  }
+  return false;
+}
+
+int await_readiness(pollfd* fds, nfds_t count, int64_t deadline, const sigset_t* mask) {
+  const KernelArray array(count);
+  pollfd* const asked = array.data();
+  if (asked == nullptr) {
+    errno = ENOMEM;
+    return -1;
+  }
+  for (;;) {
+    int64_t limit = deadline;
+    int visible = 0;
+    for (nfds_t i = 0; i < count; ++i) {
+      fds[i].revents = before(fds[i], asked[i], limit);
+      visible += fds[i].revents != 0;
+    }
+    const int got = wait(asked, count, visible != 0 ? 0 : limit, mask);
+    if (got < 0 && visible == 0) return -1;
+    if (got > 0 || visible == 0) {
+      visible = 0;
+      int64_t again = forever;
+      for (nfds_t i = 0; i < count; ++i) {
+        fds[i].revents = static_cast<short>(fds[i].revents | after(fds[i], asked[i], again));
+        visible += fds[i].revents != 0;
+      }
+      if (visible == 0 && again != forever) {
+        const timespec pause{0, tick};
+        if (real::ppoll(nullptr, 0, &pause, mask) < 0) return -1;
+      }
+    }
+    if (visible != 0) return visible;
+    if (deadline != forever && (deadline == 0 || process::now() >= deadline)) return 0;
+  }
+}
+
+}  // namespace gaiter::shim

@@ -1,0 +1,67 @@
+// What stands behind a descriptor in the table: a connection or an epoll set,
+// counted by the descriptors that lead to it (in all processes) and by the
+// operations under way.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <utility>
+
+namespace gaiter::shim {
+
+enum class Kind : uint8_t { connection, epoll_set };
+
+struct Slot {
+  explicit Slot(Kind what) : kind(what) {}
+
+  uint32_t arena_link = 0;  // the arena's, while the slot is free
+  const Kind kind;
+  // Descriptors in the upper half, operations in the lower. A slot without a
+  // descriptor cannot be entered any more; at 0 it is free.
+  std::atomic<uint64_t> references{0};
+
+  static constexpr uint64_t descriptor = uint64_t{1} << 32;
+  static constexpr uint64_t operation = 1;
+};
+
+// Ends a slot whose references reached 0 (epoll_set.cpp, connection.cpp).
+void end_slot(Slot& slot);
+
+inline bool enter(Slot& slot) {
+  uint64_t seen = slot.references.load(std::memory_order_relaxed);
+  do {
+    if (seen < Slot::descriptor) return false;
+  } while (!slot.references.compare_exchange_weak(seen, seen + Slot::operation,
+                                                  std::memory_order_acquire));
+  return true;
+}
+
+inline void leave(Slot& slot, uint64_t what = Slot::operation) {
+  if (slot.references.fetch_sub(what, std::memory_order_acq_rel) == what) end_slot(slot);
+}
+
+inline uint32_t descriptors(const Slot& slot) {
+  return static_cast<uint32_t>(slot.references.load(std::memory_order_relaxed) >> 32);
+}
+
+// An operation under way on a slot: keeps it from ending.
+class SlotRef {
+ public:
+  SlotRef() = default;
+  explicit SlotRef(Slot* entered) : slot_(entered) {}
+  SlotRef(SlotRef&& other) noexcept : slot_(std::exchange(other.slot_, nullptr)) {}
+  SlotRef& operator=(SlotRef&& other) noexcept {
+    std::swap(slot_, other.slot_);
+    return *this;
+  }
+  ~SlotRef() {
+    if (slot_ != nullptr) leave(*slot_);
+  }
+  explicit operator bool() const { return slot_ != nullptr; }
+  Slot* get() const { return slot_; }
+
+ private:
+  Slot* slot_ = nullptr;
+};
+
+}  // namespace gaiter::shim

@@ -1,0 +1,65 @@
+#include "shim/start.h"
+
+#include <pthread.h>
+
+#include "engine/handshake.h"
+#include "shim/connection.h"
+#include "shim/decision.h"
+#include "shim/epoll_set.h"
+#include "shim/fd_table.h"
+#include "shim/log.h"
+#include "shim/names.h"
+#include "shim/process.h"
+#include "shim/real.h"
+
+namespace gaiter::shim {
+
+namespace {
+
+// In this order, and back: a handshake step may ask for a decision's context,
+// and either may touch the table.
+void before_fork() {
+  engine::before_fork();
+  decisions_before_fork();
+  fd_table::freeze_for_fork();
+}
+
+void after_fork_in_parent() {
+  fd_table::thaw_in_parent();
+  decisions_after_fork();
+  engine::after_fork_in_parent();
+}
+
+void after_fork_in_child() {
+  process::after_fork_in_child();
+  fd_table::thaw_in_child();
+  epoll_after_fork_in_child();
+  names::after_fork_in_child();
+  decisions_after_fork();
+  engine::after_fork_in_child();
+}
+
+// Hooks may be called before this (other constructors) and after end() (other
+// destructors): both only add what single calls cannot know.
+[[gnu::constructor]] void start() {
+  real::bind();
+  process::start();
+  log::start();
+  pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+}
+
+[[gnu::destructor]] void end() { end_process(); }
+
+}  // namespace
+
+void end_process() {
+  if (process::memory_is_borrowed()) return;
+  fd_table::for_each(
+      [](int fd, Slot& slot, void*) {
+        if (slot.kind == Kind::connection && descriptors(slot) == 1)
+          static_cast<Connection&>(slot).say_goodbye(fd, true);
+      },
+      nullptr);
+}
+
+}  // namespace gaiter::shim
