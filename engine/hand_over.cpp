@@ -5,7 +5,6 @@
 
 #include <cstring>
 #include <optional>
-#include <string_view>
 
 #include "engine/key_schedule.h"
 
@@ -49,21 +48,10 @@ void derive_from_master_secret(SSL* ssl, Cipher cipher, Hash hash, DirectionStat
   OPENSSL_cleanse(master, sizeof master);
 }
 
-constexpr int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  return -1;
-}
-
-void parse_hex(std::string_view hex, TrafficSecrets::Secret& secret) {
-  secret.length = 0;
-  while (hex.size() >= 2 && secret.length < sizeof secret.bytes) {
-    const int high = hex_digit(hex[0]);
-    const int low = hex_digit(hex[1]);
-    if (high < 0 || low < 0) return;
-    secret.bytes[secret.length++] = static_cast<uint8_t>(high << 4 | low);
-    hex.remove_prefix(2);
-  }
+void keep(std::span<const uint8_t> from, TrafficSecrets::Secret& to) {
+  if (from.size() > sizeof to.bytes) return;
+  std::memcpy(to.bytes, from.data(), from.size());
+  to.length = from.size();
 }
 
 }  // namespace
@@ -73,13 +61,9 @@ void TrafficSecrets::wipe() {
   OPENSSL_cleanse(&server_, sizeof server_);
 }
 
-void TrafficSecrets::note(const char* key_log_line) {
-  const std::string_view line(key_log_line);
-  const size_t label_end = line.find(' ');
-  const size_t secret_at = line.rfind(' ') + 1;
-  const std::string_view label = line.substr(0, label_end);
-  if (label == "CLIENT_TRAFFIC_SECRET_0") parse_hex(line.substr(secret_at), client_);
-  if (label == "SERVER_TRAFFIC_SECRET_0") parse_hex(line.substr(secret_at), server_);
+void TrafficSecrets::note(std::string_view label, std::span<const uint8_t> secret) {
+  if (label == "CLIENT_TRAFFIC_SECRET_0") keep(secret, client_);
+  if (label == "SERVER_TRAFFIC_SECRET_0") keep(secret, server_);
 }
 
 std::expected<HandedOver, Failure> hand_over(SSL* ssl, Role role, const TrafficSecrets& secrets) {

@@ -6,6 +6,8 @@
 
 #include <cstdint>
 #include <expected>
+#include <span>
+#include <string_view>
 
 #include "engine/failure.h"
 #include "engine/record_state.h"
@@ -13,7 +15,7 @@
 namespace gaiter::engine {
 
 // TLS 1.3: client_ and server_application_traffic_secret_0, which OpenSSL shows
-// only to its key log. Wiped when it goes.
+// only to its key log (engine/secret_log). Wiped when it goes.
 class TrafficSecrets {
  public:
   struct Secret {
@@ -26,9 +28,8 @@ class TrafficSecrets {
   TrafficSecrets(const TrafficSecrets&) = delete;
   TrafficSecrets& operator=(const TrafficSecrets&) = delete;
 
-  // One line of NSS key log format: "LABEL client_random secret", in hex. Other
-  // labels than the two are passed over.
-  void note(const char* key_log_line);
+  // `label` as in the NSS key log format; others than the two are passed over.
+  void note(std::string_view label, std::span<const uint8_t> secret);
 
   void wipe();
 

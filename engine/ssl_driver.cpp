@@ -5,11 +5,12 @@
 #include <utility>
 
 #include "engine/diagnosis.h"
+#include "engine/secret_log.h"
 
 namespace gaiter::engine {
 
 void SslDriver::install_callbacks(SSL_CTX* context) {
-  SSL_CTX_set_keylog_callback(context, on_key_log);
+  install_secret_log(context);
   SSL_CTX_set_verify(context, SSL_CTX_get_verify_mode(context), on_verify);
   SSL_CTX_sess_set_new_cb(context, on_new_session);
 }
@@ -26,6 +27,7 @@ std::unique_ptr<SslDriver> SslDriver::make(std::shared_ptr<const Context> contex
   if (bio == nullptr) return nullptr;
   SSL_set_bio(driver->ssl_, bio, bio);
   SSL_set_app_data(driver->ssl_, driver.get());
+  send_secrets_to(driver->ssl_, &driver->secrets_);
   if (driver->context_->settings().role == Role::client)
     SSL_set_connect_state(driver->ssl_);
   else
@@ -75,8 +77,6 @@ void SslDriver::offer_session() {
 void SslDriver::forget_session() {
   if (offered_ != nullptr) context_->sessions().forget(session_key_, offered_.get());
 }
-
-void SslDriver::on_key_log(const SSL* ssl, const char* line) { of(ssl).secrets_.note(line); }
 
 int SslDriver::on_verify(int ok, X509_STORE_CTX* verification) {
   if (ok == 1) return 1;

@@ -57,7 +57,6 @@ class SslDriver {
   SslDriver() = default;
 
   static SslDriver& of(const SSL* ssl) { return *static_cast<SslDriver*>(SSL_get_app_data(ssl)); }
-  static void on_key_log(const SSL* ssl, const char* line);
   static int on_verify(int ok, X509_STORE_CTX* verification);
   static int on_new_session(SSL* ssl, SSL_SESSION* session);
 
