@@ -236,7 +236,7 @@ class Loader {
   void read_name(const config_setting_t& setting, std::string& out, const Report& wrong) {
     std::string name;
     if (!read_text(setting, name, wrong)) return;
-    if (name.empty() || quote(name) != "\"" + name + "\"")
+    if (name.empty() || plain(name) != name)
       return wrong.value(setting, "expected a short name of printable characters");
     if (!names_.insert(name).second)
       return wrong.value(setting, "another rule has this name already");

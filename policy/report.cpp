@@ -41,7 +41,7 @@ std::string show_value(const config_setting_t& setting) {
 std::string name_of(const config_setting_t& setting) {
   const config_setting_t* named = &setting;
   while (named && !named->name) named = named->parent;
-  return named ? named->name : "";
+  return named ? plain(named->name) : "";
 }
 
 }  // namespace

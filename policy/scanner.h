@@ -5,13 +5,13 @@
 
 namespace gaiter::policy {
 
-// `kind` is one of these, or the character itself for punctuation.
+// `kind` is one of these, or, for punctuation, the character itself.
 struct Token {
   static constexpr char word = 'w';
   static constexpr char number = 'n';
   static constexpr char string = 's';
   static constexpr char end = 'e';
-  static constexpr char mistake = '!';
+  static constexpr char mistake = 'm';
   char kind;
   std::string_view text;  // as written, quotes included; of a mistake: what is wrong
   int line;

@@ -10,14 +10,16 @@ namespace {
 
 constexpr double min_timeout = 0.1;
 constexpr double max_timeout = 600;
-constexpr size_t max_label = 255;
+constexpr size_t max_label = 64;
 constexpr size_t max_host_name = 253;  // RFC 1035, section 2.3.4, as text
 
+// As keyring/FORMAT.md defines it; "" is allowed here for the default.
 bool is_label(std::string_view text) {
-  const bool controls = std::any_of(text.begin(), text.end(), [](char c) {
-    return static_cast<unsigned char>(c) < 0x20 || c == 0x7f || c == '/';
+  const bool letters = std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z') ||
+           std::string_view("._-+@").find(c) != std::string_view::npos;
   });
-  return !controls && text.size() <= max_label && !text.starts_with('.');
+  return letters && text.size() <= max_label && !text.starts_with('.') && !text.starts_with('-');
 }
 
 bool is_ip_address(const std::string& text) {

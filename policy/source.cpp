@@ -68,10 +68,8 @@ class Reader {
     while (path.size() > 1 && path.ends_with('/')) path.pop_back();
     const size_t errors_before = errors_.size();
     const size_t documents_before = documents_.size();
-    read_directory(path, true);
-    const std::string ports = path == "/" ? "/policy.d" : path + "/policy.d";
-    const bool has_ports = Directory::exists(ports);
-    if (has_ports) read_directory(ports, false);
+    const bool has_ports = read_directory(path, true);
+    if (has_ports) read_directory(path == "/" ? "/policy.d" : path + "/policy.d", false);
     const bool nothing = documents_.size() == documents_before && errors_.size() == errors_before;
     if (nothing && !has_ports && path != default_directory)
       errors_.push_back(
@@ -79,16 +77,18 @@ class Reader {
   }
 
  private:
-  void read_directory(const std::string& path, bool is_root) {
+  // Whether policy.d is in it. The listing tells: stat(2) fails as well for one
+  // that is there but out of reach, and that must not pass for no policy.
+  bool read_directory(const std::string& path, bool is_root) {
     auto directory = Directory::open(path);
     if (!directory) {
       errors_.push_back(directory.error());
-      return;
+      return false;
     }
     auto names = directory->names();
     if (!names) {
       errors_.push_back(names.error());
-      return;
+      return false;
     }
     for (const std::string& name : *names) {
       if (!is_policy_file(name)) continue;
@@ -100,6 +100,7 @@ class Reader {
         errors_.push_back({directory->path_of(name), 0, port.error()});
       }
     }
+    return is_root && std::find(names->begin(), names->end(), "policy.d") != names->end();
   }
 
   void add(const Directory& directory, const std::string& name, uint16_t port) {

@@ -39,6 +39,13 @@ char type_of(const Token& value) {
   return !hex && value.text.find_first_of(".eE") != std::string_view::npos ? 'f' : 'i';
 }
 
+// A token as a message shows it.
+std::string show(const Token& token) {
+  if (token.kind == Token::word || token.kind == Token::number) return plain(token.text);
+  if (token.kind == Token::string) return quote(token.text.substr(1, token.text.size() - 2));
+  return "'" + plain(token.text) + "'";
+}
+
 class Checker {
  public:
   explicit Checker(std::string_view text) : scanner_(text) {}
@@ -64,11 +71,10 @@ class Checker {
 
   void key_or_close(const Token& token) {
     if (closes(token.kind)) return close(token);
-    if (token.kind != Token::word)
-      return wrong(token, "expected a key, found " + std::string(token.text));
+    if (token.kind != Token::word) return wrong(token, "expected a key, found " + show(token));
     for (const Token& earlier : frames_.back().keys)
       if (earlier.text == token.text)
-        return wrong(token, std::string(token.text) + ": set twice; the first is on line " +
+        return wrong(token, show(token) + ": set twice; the first is on line " +
                                 std::to_string(earlier.line));
     if (frames_.back().keys.size() == max_keys) return wrong(token, "too many keys in one group");
     frames_.back().keys.push_back(token);
@@ -77,7 +83,7 @@ class Checker {
 
   void assignment(const Token& token) {
     if (token.kind != '=' && token.kind != ':')
-      return wrong(before_, std::string(before_.text) + ": expected = after it");
+      return wrong(before_, show(before_) + ": expected = after it");
     expected_ = &Checker::value;
   }
 
@@ -86,11 +92,9 @@ class Checker {
     const bool is_scalar =
         token.kind == Token::string || token.kind == Token::number || is_bool(token);
     if (token.kind == Token::word && !is_scalar)
-      return wrong(token, std::string(token.text) + ": text must stand in quotes: \"" +
-                              std::string(token.text) + "\"");
+      return wrong(token, show(token) + ": text must stand in quotes: " + quote(token.text));
     if (!is_scalar && !opens(token.kind))
-      return wrong(token, "expected a value after " + std::string(before_.text) + ", found " +
-                              std::string(token.text));
+      return wrong(token, "expected a value after " + show(before_) + ", found " + show(token));
     if (frame.bracket == '[') {
       if (!is_scalar) return wrong(token, "an array [ ] holds plain values only; use a list ( )");
       const char type = type_of(token);
@@ -116,8 +120,7 @@ class Checker {
     } else if (in_group && token.kind == Token::word) {
       key_or_close(token);  // libconfig asks for no ; between settings
     } else {
-      wrong(token, std::string("expected ") + (in_group ? ";" : ",") + " before " +
-                       std::string(token.text));
+      wrong(token, std::string("expected ") + (in_group ? ";" : ",") + " before " + show(token));
     }
   }
 
@@ -151,16 +154,11 @@ class Checker {
     } else if (expected_ == &Checker::assignment) {
       assignment(token);
     } else if (expected_ == &Checker::value) {
-      wrong(before_, "expected a value after " + std::string(before_.text));
+      wrong(before_, "expected a value after " + show(before_));
     }
   }
 
-  // A byte that no policy contains must not reach a log line as it is.
-  void wrong(const Token& token, std::string message) {
-    for (char& c : message)
-      if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
-    wrong_ = {token.line, std::move(message)};
-  }
+  void wrong(const Token& token, std::string message) { wrong_ = {token.line, std::move(message)}; }
 
   Scanner scanner_;
   void (Checker::*expected_)(const Token&) = &Checker::key_or_close;

@@ -8,7 +8,7 @@
 namespace gaiter::policy {
 namespace {
 
-constexpr size_t longest_quote = 60;
+constexpr size_t longest_word = 60;
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
@@ -45,20 +45,22 @@ std::string_view to_string(MinVersion v) { return text_of<MinVersion>(min_versio
 std::string_view to_string(Truncation v) { return text_of<Truncation>(truncation_words, v); }
 std::string_view to_string(Unmatched v) { return text_of<Unmatched>(unmatched_words, v); }
 
-std::string quote(std::string_view word) {
+std::string quote(std::string_view word) { return "\"" + plain(word) + "\""; }
+
+std::string plain(std::string_view word) {
   constexpr char hex[] = "0123456789abcdef";
-  std::string quoted = "\"";
-  for (char c : word.substr(0, longest_quote)) {
+  std::string shown;
+  for (char c : word.substr(0, longest_word)) {
     const auto byte = static_cast<unsigned char>(c);
     if (byte < 0x20 || byte == 0x7f) {
-      quoted += "\\x";
-      quoted += hex[byte >> 4];
-      quoted += hex[byte & 15];
+      shown += "\\x";
+      shown += hex[byte >> 4];
+      shown += hex[byte & 15];
     } else {
-      quoted += c;
+      shown += c;
     }
   }
-  return quoted + (word.size() > longest_quote ? "...\"" : "\"");
+  return word.size() > longest_word ? shown + "..." : shown;
 }
 
 std::string shortest(double number) {

@@ -31,9 +31,10 @@ inline constexpr Word<Truncation> truncation_words[] = {{"error", Truncation::er
 inline constexpr Word<Unmatched> unmatched_words[] = {{"pass", Unmatched::pass},
                                                       {"block", Unmatched::block}};
 
-// `word` in quotes, fit for one line of a log: control characters as \xNN, long
-// text cut short.
+// A word as a message shows it, fit for one line of a log: control characters as
+// \xNN, long text cut short; with and without quotes.
 std::string quote(std::string_view word);
+std::string plain(std::string_view word);
 
 // In as few digits as say it: "10", "0.5".
 std::string shortest(double number);

@@ -67,7 +67,7 @@ void every_key_and_value(void**) {
       "  min_version = \"TLSv1.3\"; handshake_timeout = 0.5; truncation = \"eof\";\n"
       "};\n"
       "outbound = {\n"
-      "  tls = \"off\"; certificate = \"batch job\"; verify = \"chain\";\n"
+      "  tls = \"off\"; certificate = \"batch-job@host\"; verify = \"chain\";\n"
       "  server_name = \"redis.internal\"; handshake_timeout = 600;\n"
       "};\n");
   assert_int_equal(policy.rules().size(), 2);
@@ -90,7 +90,7 @@ void every_key_and_value(void**) {
   assert_string_equal(to_string(out.local_ports).c_str(), "any");
   assert_string_equal(to_string(out.remote_ports).c_str(), "6379");
   assert_true(out.settings.tls == Tls::off);
-  assert_string_equal(out.settings.certificate.c_str(), "batch job");
+  assert_string_equal(out.settings.certificate.c_str(), "batch-job@host");
   assert_true(out.settings.verify == Verify::chain);
   assert_string_equal(out.settings.server_name.c_str(), "redis.internal");
   assert_true(out.settings.min_version == MinVersion::tls12);
@@ -396,18 +396,19 @@ void syntax(void**) {
        "2: @include is not supported; rules may be spread over policy.d"},
       {"inbound { };", "1: inbound: expected = after it"},
       {"\ninbound", "2: inbound: expected = after it"},
-      {"inbound = ;", "1: expected a value after =, found ;"},
-      {"inbound =\n\n", "1: expected a value after ="},
+      {"inbound = ;", "1: expected a value after '=', found ';'"},
+      {"inbound =\n\n", "1: expected a value after '='"},
       {"inbound = {\n  tls \"off\";\n};", "2: tls: expected = after it"},
-      {"inbound = { };;", "1: expected a key, found ;"},
-      {"= { };", "1: expected a key, found ="},
+      {"inbound = { };;", "1: expected a key, found ';'"},
+      {"!", "1: expected a key, found '!'"},
+      {"= { };", "1: expected a key, found '='"},
       {"\"inbound\" = { };", "1: expected a key, found \"inbound\""},
       {"a = [ { } ];", "1: an array [ ] holds plain values only; use a list ( )"},
-      {"a = ( 1, );", "1: expected a value after ,, found )"},
+      {"a = ( 1, );", "1: expected a value after ',', found ')'"},
       {"a = ( 1 2 );", "1: expected , before 2"},
       {"a = 5x;", "1: not a number, and text stands in quotes"},
       {"a = 10.0.0.1;", "1: not a number, and text stands in quotes"},
-      {"a = \x1b;", "1: expected a value after =, found ?"},
+      {"a = \x1b;", "1: expected a value after '=', found '\\x1b'"},
       {"inbound = { tls = \"off\\x00\"; };", "1: a text must not contain the character \\x00"},
       {"inbound = { tls = \"off\" \"off\"; };", "1: expected ; before \"off\""},
       {std::string("inbound = { };\n\0", 16), "2: a NUL byte: this is not a text file"},
@@ -418,7 +419,7 @@ void syntax(void**) {
   // What looks wrong and is not.
   load_port("inbound = { }; # no newline");
   load_port("# @include \"a\"\r\n// {\r\ninbound : /* { */ {\r\n tls = \"off\", };\r\n");
-  load_port("outbound = { certificate = \"a \\\" } @include\" }");
+  load_text("rules = ( { direction = \"inbound\"; name = \"a \\\" } @include\" } )");
 }
 
 void all_errors_in_order_and_nothing_installed(void**) {

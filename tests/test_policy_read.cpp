@@ -169,6 +169,13 @@ void wrong_owners(void**) {
   assert_int_equal(seteuid(somebody), 0);
   const std::string denied = ": cannot be opened: Permission denied (for user 65534)\n";
   expect(check(source), file + denied + folder.path("policy.d/81.conf") + denied);
+
+  // Out of reach is not the same as no policy.
+  assert_int_equal(seteuid(0), 0);
+  unlink(folder.path("policy.d/81.conf").c_str());
+  chmod(folder.path().c_str(), 0744);
+  assert_int_equal(seteuid(somebody), 0);
+  expect(check(source), folder.path() + ": cannot be listed: Permission denied (for user 65534)\n");
   assert_int_equal(seteuid(0), 0);
 }
 
