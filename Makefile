@@ -93,7 +93,7 @@ $B/exports.map: shim/symbols.def shim/exports.awk
 $B/libgaiter.so: $(SHIM_OBJECTS) $(CORE_OBJECTS) $B/libconfig.a $B/exports.map
 	$(CXX) -shared -o $@ $(SHIM_OBJECTS) $(CORE_OBJECTS) -static-libstdc++ -static-libgcc \
 	  -Wl,--version-script=$B/exports.map -Wl,--exclude-libs,ALL -Wl,-Bsymbolic -Wl,--gc-sections \
-	  -Wl,-z,now -Wl,-z,relro -Wl,-z,nodelete -Wl,-z,defs $(LIBS)
+	  -Wl,-z,now -Wl,-z,relro -Wl,-z,nodelete -Wl,-z,defs -Wl,--as-needed $(LIBS)
 
 $B/gaiter: $(CLI_OBJECTS) $(CORE_OBJECTS) $B/libconfig.a
 	$(CXX) -o $@ $(CLI_OBJECTS) $(CORE_OBJECTS) $(SANITIZE_LDFLAGS) -Wl,--gc-sections $(LIBS)

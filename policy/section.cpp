@@ -93,7 +93,7 @@ bool read_timeout(const config_setting_t& setting, Settings& out, const Report& 
     report.value(setting, "out of range; expected seconds, from 0.1 to 600");
     return false;
   }
-  out.handshake_timeout = std::chrono::milliseconds(std::lround(seconds * 1000));
+  out.handshake_timeout = std::chrono::milliseconds(static_cast<long>(seconds * 1000 + 0.5));
   return true;
 }
 
