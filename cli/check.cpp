@@ -65,8 +65,7 @@ std::vector<Finding> without_keyring(const policy::Policy& policy, const std::st
   if (needy == policy.rules().end()) return {};
   if (error.kind != keyring::Error::Kind::not_found)
     return {finding(Severity::error, *needy, error.message)};
-  const bool labelled = std::ranges::any_of(
-      policy.rules(), [](const Rule& rule) { return !rule.settings.certificate.empty(); });
+  const bool labelled = std::ranges::any_of(policy.rules(), needs_label);
   return {finding(labelled ? Severity::error : Severity::warning, *needy,
                   fmt::format("the keyring {} does not exist; `gaiter keyring create` or the "
                               "first `gaiter run` makes it",
@@ -128,6 +127,10 @@ std::string keyring_path(const policy::Policy& policy) {
 }
 
 bool needs_keyring(const Rule& rule) { return needs_identity(rule) || needs_trust(rule); }
+
+bool needs_label(const Rule& rule) {
+  return needs_identity(rule) && !rule.settings.certificate.empty();
+}
 
 std::vector<Finding> check_certificates(const policy::Policy& policy,
                                         const keyring::Keyring& keyring) {

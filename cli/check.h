@@ -31,6 +31,9 @@ std::string keyring_path(const policy::Policy& policy);
 // Whether a connection under `rule` cannot do without a keyring.
 bool needs_keyring(const policy::Rule& rule);
 
+// Whether it needs an entry that somebody must have put into the keyring.
+bool needs_label(const policy::Rule& rule);
+
 // Labels that are not in the keyring, identities that cannot be used (errors),
 // certificates that have expired (errors) or expire within 30 days (warnings).
 std::vector<Finding> check_certificates(const policy::Policy& policy,

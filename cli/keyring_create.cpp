@@ -16,8 +16,6 @@ using keyring::Error;
 using keyring::Keyring;
 using keyring::NewCertificate;
 
-// As the first `gaiter run` names it.
-constexpr const char* own_ca = "gaiter-ca";
 constexpr std::chrono::days ca_lifetime{3650};
 
 std::chrono::days lifetime_of(const CreateOptions& options) {
@@ -44,15 +42,9 @@ keyring::Result<std::string> find_or_make_ca(const Keyring& keyring) {
   if (!label.empty()) return label;
 
   const auto made =
-      keyring::create_entry(keyring, {.label = own_ca,
-                                      .common_name = "Gaiter CA on " + keyring::host_names().name,
-                                      .dns_names = {},
-                                      .ip_addresses = {},
-                                      .lifetime = ca_lifetime,
-                                      .is_ca = true,
-                                      .signer = ""});
+      keyring::create_entry(keyring, keyring::internal_ca(keyring::host_names().name));
   if (!made) return std::unexpected(made.error());
-  print(fmt::format("made the CA {}, as there was none\n", own_ca));
+  print(fmt::format("made the CA {}, as there was none\n", made->label));
   return made->label;
 }
 

@@ -36,14 +36,15 @@ std::unexpected<Refusal> refuse(std::string message) {
 std::string absolute(const std::string& path) {
   std::error_code error;
   const auto absolute = std::filesystem::absolute(path, error);
-  return error ? path : absolute.lexically_normal().string();
+  return error ? path : absolute.string();
 }
 
 // libgaiter.so beside this very program (a build tree), or where it is installed.
 OrRefusal<std::string> find_library() {
   std::error_code error;
   const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
-  const std::string beside = (self.parent_path() / "libgaiter.so").string();
+  if (error) return refuse("cannot tell where gaiter is: /proc is not mounted");
+  const std::string beside = self.parent_path() / "libgaiter.so";
   const std::string installed = GAITER_LIBDIR "/libgaiter.so";
   for (const std::string& library : {beside, installed}) {
     if (access(library.c_str(), R_OK) != 0) continue;
@@ -100,13 +101,11 @@ OrRefusal<Policy> load_policy(const policy::Source& source, bool strict) {
   return std::move(*policy);
 }
 
-bool names_a_label(const policy::Rule& rule) { return !rule.settings.certificate.empty(); }
-
 // The policy's keyring; on first use it is made, unless a rule asks for a label
 // that a new keyring cannot have.
 OrRefusal<keyring::FirstUse> open_keyring(const Policy& policy) {
   const std::string path = absolute(keyring_path(policy));
-  const auto named = std::ranges::find_if(policy.rules(), names_a_label);
+  const auto named = std::ranges::find_if(policy.rules(), needs_label);
   if (named != policy.rules().end() && access(path.c_str(), F_OK) != 0 && errno == ENOENT) {
     return refuse(
         fmt::format("rule {} names the certificate \"{}\", but the keyring {} does not "
@@ -118,10 +117,10 @@ OrRefusal<keyring::FirstUse> open_keyring(const Policy& policy) {
   return std::move(*first_use);
 }
 
-// The file of the certificate in `keyring` that vouches for its default: the
-// CA's, or its own if it is self-signed. "" if that is not there.
-std::string ca_file(const keyring::Keyring& keyring) {
-  const auto identity = keyring.identity("");
+// The file of the certificate in `keyring` that vouches for the entry `label`, or
+// for the default: the CA's, or its own if it is self-signed. "" if there is none.
+std::string ca_file(const keyring::Keyring& keyring, const std::string& label) {
+  const auto identity = keyring.identity(label);
   const auto entries = keyring.entries();
   if (!identity || !entries) return "";
   X509* const top = identity->chain.empty() ? identity->leaf.get() : identity->chain.back().get();
@@ -140,19 +139,20 @@ void explain(const Policy& policy, const keyring::FirstUse& first_use) {
     say(fmt::format("first use: made an internal CA and a certificate for this host in {}",
                     keyring.path()));
   }
-  const std::string ca = ca_file(keyring);
   for (const policy::Rule& rule : policy.rules()) {
-    if (!needs_keyring(rule) || ca.empty()) continue;
+    if (!needs_keyring(rule)) continue;
     if (rule.direction == policy::Direction::inbound) {
+      const std::string ca = ca_file(keyring, rule.settings.certificate);
+      if (ca.empty()) continue;
       say(fmt::format(
           "clients of port {} must trust its CA: openssl s_client -connect localhost:{} -CAfile {}",
           policy::to_string(rule.local_ports),
           rule.local_ports.empty() ? "PORT" : std::to_string(rule.local_ports[0].first), ca));
     } else if (first_use.made) {
       say(
-          fmt::format("servers at port {} are trusted if {} signed them; for others see "
-                      "`gaiter keyring import --help`",
-                      policy::to_string(rule.remote_ports), ca));
+          fmt::format("servers at port {} are trusted if this CA signed them; "
+                      "`gaiter keyring import --help` says how to trust another",
+                      policy::to_string(rule.remote_ports)));
     }
   }
 }
