@@ -72,7 +72,7 @@ Result<EntryFiles> read_opened(const Directory& entry, Depth depth) {
                   entry.path_of(key_pem) + " does not belong to " + entry.path_of(certificate_pem));
     }
   }
-  if (files.conf.usage != Usage::ca) sort_chain(files.certificates);
+  if (files.key != nullptr || files.conf.usage != Usage::ca) sort_chain(files.certificates);
   return files;
 }
 

@@ -12,8 +12,8 @@ namespace gaiter::keyring {
 struct EntryFiles {
   EntryConf conf;
   bool has_key = false;
-  // The leaf first (see chain.h). A `ca` entry may be a bundle of CAs: the rest of
-  // it is left as it came. In other entries the rest is the leaf's chain.
+  // The leaf first (see chain.h), then its chain. But a `ca` entry may be a bundle
+  // of CAs: read without its key, it is left as it came.
   std::vector<CertificatePtr> certificates;
   KeyPtr key;
 };

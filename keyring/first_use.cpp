@@ -7,17 +7,9 @@
 namespace gaiter::keyring {
 namespace {
 
-constexpr std::chrono::days ca_lifetime{3650};
-
 // The CA that signs what this keyring needs.
 Result<Identity> make_ca(Writer& writer, const HostNames& host) {
-  NewCertificate request{.label = "gaiter-ca",
-                         .common_name = ("Gaiter CA on " + host.name).substr(0, max_common_name),
-                         .dns_names = {},
-                         .ip_addresses = {},
-                         .lifetime = ca_lifetime,
-                         .is_ca = true,
-                         .signer = {}};
+  const NewCertificate request = internal_ca(host.name);
   Identity ca{.label = request.label, .leaf = {}, .chain = {}, .key = {}};
   auto key = make_key();
   if (!key) return pass_on(key);
@@ -54,6 +46,16 @@ Result<void> make_localhost(Writer& writer, const HostNames& host, const Identit
 }
 
 }  // namespace
+
+NewCertificate internal_ca(const std::string& host_name) {
+  return {.label = "gaiter-ca",
+          .common_name = ("Gaiter CA on " + host_name).substr(0, max_common_name),
+          .dns_names = {},
+          .ip_addresses = {},
+          .lifetime = std::chrono::days{3650},
+          .is_ca = true,
+          .signer = {}};
+}
 
 Result<FirstUse> open_or_create(const std::string& path) {
   auto there = Keyring::open(path);

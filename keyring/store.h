@@ -44,6 +44,10 @@ Result<Entry> import_entry(const Keyring& keyring, std::string_view label, Usage
 // `label` must be a personal entry with a key.
 Result<void> set_default(const Keyring& keyring, std::string_view label);
 
+// What the internal CA of a host is made from: "gaiter-ca", the common name "Gaiter
+// CA on HOST" (cut to what fits), 10 years.
+NewCertificate internal_ca(const std::string& host_name);
+
 // First use on a machine without a keyring: makes `path`, an internal CA
 // ("gaiter-ca", 10 years) and a default certificate ("localhost", 397 days) for
 // localhost, the host's name and its addresses, 127.0.0.1 and ::1. If the keyring

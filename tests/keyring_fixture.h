@@ -127,6 +127,23 @@ inline Made make(const NewCertificate& request, const Made* signer = nullptr) {
   return made;
 }
 
+// A CA that may have CAs under it: issue() makes none, so its path length is
+// taken off afterwards.
+inline Made make_root() {
+  Made root = make(request_for("root", true));
+  X509* certificate = root.identity.leaf.get();
+  BASIC_CONSTRAINTS* unlimited = BASIC_CONSTRAINTS_new();
+  unlimited->ca = 1;
+  X509_add1_ext_i2d(certificate, NID_basic_constraints, unlimited, 1, X509V3_ADD_REPLACE);
+  BASIC_CONSTRAINTS_free(unlimited);
+  X509_sign(certificate, root.identity.key.get(), EVP_sha256());
+  root.certificate_pem = to_pem(certificate);
+  // Parsed anew, as OpenSSL remembers the extensions that it saw first.
+  root.identity.leaf =
+      std::move(take(parse_bundle(root.certificate_pem, "root")).certificates.front());
+  return root;
+}
+
 inline std::string common_name(const X509* certificate) {
   char text[128] = "";
   X509_NAME_get_text_by_NID(X509_get_subject_name(certificate), NID_commonName, text, sizeof text);

@@ -34,25 +34,10 @@ struct Hand {
 
 const char* const personal = "usage = personal\n";
 
-// root -> middle -> leaf. The issuer of certificates makes no CA with a CA under
-// it, so the root is made with another path length here.
 struct Family {
-  Made root = make(request_for("root", true));
-  Made middle, leaf;
-
-  Family() {
-    X509* certificate = root.identity.leaf.get();
-    BASIC_CONSTRAINTS* unlimited = BASIC_CONSTRAINTS_new();
-    unlimited->ca = 1;
-    X509_add1_ext_i2d(certificate, NID_basic_constraints, unlimited, 1, X509V3_ADD_REPLACE);
-    BASIC_CONSTRAINTS_free(unlimited);
-    X509_sign(certificate, root.identity.key.get(), EVP_sha256());
-    root.certificate_pem = to_pem(certificate);
-    root.identity.leaf =
-        std::move(take(parse_bundle(root.certificate_pem, "root")).certificates.front());
-    middle = make(request_for("middle", true), &root);
-    leaf = make(request_for("leaf"), &middle);
-  }
+  Made root = make_root();
+  Made middle = make(request_for("middle", true), &root);
+  Made leaf = make(request_for("leaf"), &middle);
 };
 
 void finds_entries_sorted_with_all_that_is_known(void**) {

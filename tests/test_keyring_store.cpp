@@ -117,6 +117,22 @@ void a_leaf_does_not_outlive_its_signer(void**) {
       0);
 }
 
+void a_leaf_below_an_intermediate_carries_it(void**) {
+  const Fresh fresh;
+  const Made root = make_root();
+  const Made middle = make(request_for("middle", true), &root);
+  const Made other = make(request_for("other", true));
+  take(import_entry(
+      fresh.keyring, "middle", Usage::ca,
+      other.certificate_pem + root.certificate_pem + middle.certificate_pem + middle.key_pem,
+      false));
+  NewCertificate request = request_for("leaf");
+  request.signer = "middle";
+  const Entry entry = take(create_entry(fresh.keyring, request));
+  assert_int_equal(entry.chain.size(), 1);
+  assert_string_equal(common_name(entry.chain[0].get()).c_str(), "middle");
+}
+
 void wrong_requests_are_refused_with_the_word(void**) {
   const Fresh fresh;
   const auto refused = [&](auto change, Kind kind, auto... words) {
@@ -413,6 +429,7 @@ int main() {
       cmocka_unit_test(modes_do_not_depend_on_the_umask),
       cmocka_unit_test(a_leaf_has_what_a_peer_looks_for),
       cmocka_unit_test(a_leaf_does_not_outlive_its_signer),
+      cmocka_unit_test(a_leaf_below_an_intermediate_carries_it),
       cmocka_unit_test(wrong_requests_are_refused_with_the_word),
       cmocka_unit_test(import_takes_a_bundle_in_any_order),
       cmocka_unit_test(import_refuses_what_does_not_fit_the_usage),
