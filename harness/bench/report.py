@@ -1,6 +1,7 @@
 """The table, results.json and the plot."""
 
 import json
+import textwrap
 from dataclasses import asdict
 
 from .row import GAITER, OWN_TLS, VARIANTS, compare, meets
@@ -10,7 +11,7 @@ HEADER = f"{'':<12}{'median':>9}  {'least - most':<18}{'CPU':>9} | {'Gaiter':>8}
 
 def print_heading(machine, rounds, seconds):
     for name, value in machine.items():
-        print(f"{name:>14}: {value}")
+        print(textwrap.fill(f"{name:>14}: {value}", 98, subsequent_indent=16 * " "))
     print(f"""
 Medians of {rounds} interleaved rounds of about {seconds:g} s. CPU: user and system time of all
 processes involved for one unit of work. Right of the bar, Gaiter against that line, round by

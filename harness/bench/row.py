@@ -37,6 +37,7 @@ class Row:
     bars: dict[str, float] = field(default_factory=dict)
     note: str = ""
     quick: bool = True
+    longer: float = 1  # times as long as other rows, so that what is done once weighs less
 
 
 @dataclass

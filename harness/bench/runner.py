@@ -5,6 +5,7 @@ from .row import Failure, Outcome
 
 def run_row(bench, row, rounds, seconds):
     """Measures a row: {variant: Outcome}. A variant that fails keeps its error, and stops."""
+    seconds *= row.longer
     outcomes = {variant: Outcome() for variant in row.variants}
     counts = {}
     for variant in row.variants:

@@ -43,7 +43,8 @@ def measure(command, pipeline, bench, variant, count, first):
 
 def row(command, pipeline, **more):
     return Row(f"redis {command.upper()} -c 50 -P {pipeline}", "requests/s", "request",
-               partial(measure, command, pipeline), first_count=20000 * pipeline, **more)
+               partial(measure, command, pipeline), first_count=20000 * pipeline, longer=2,
+               note="with the 50 handshakes", **more)
 
 
 ROWS = [
