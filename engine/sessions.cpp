@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <span>
 #include <utility>
 
 namespace gaiter::engine {
@@ -18,6 +19,13 @@ bool in_time(const SSL_SESSION* session) {
 bool usable(const SSL_SESSION* session) {
   return SSL_SESSION_is_resumable(session) == 1 && in_time(session) &&
          peer_certificate_in_date(session);
+}
+
+bool same(const SSL_SESSION* one, const SSL_SESSION* other) {
+  unsigned one_length = 0, other_length = 0;
+  const uint8_t* const one_id = SSL_SESSION_get_id(one, &one_length);
+  const uint8_t* const other_id = SSL_SESSION_get_id(other, &other_length);
+  return std::ranges::equal(std::span(one_id, one_length), std::span(other_id, other_length));
 }
 
 SSL_TICKET_RETURN on_ticket(SSL*, SSL_SESSION* session, const unsigned char*, size_t,
@@ -54,14 +62,14 @@ SessionPtr SessionCache::get(const std::string& key) {
     return nullptr;
   }
   entries_.splice(entries_.begin(), entries_, entry);
-  SSL_SESSION_up_ref(entry->session.get());
-  return SessionPtr(entry->session.get());
+  // A copy, since OpenSSL marks what a TLS 1.3 client used as used up.
+  return SessionPtr(SSL_SESSION_dup(entry->session.get()));
 }
 
 void SessionCache::forget(const std::string& key, const SSL_SESSION* session) {
   const std::lock_guard lock(mutex_);
   const auto found = index_.find(key);
-  if (found != index_.end() && found->second->session.get() == session) erase(found->second);
+  if (found != index_.end() && same(found->second->session.get(), session)) erase(found->second);
 }
 
 size_t SessionCache::size() const {

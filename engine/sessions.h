@@ -29,11 +29,12 @@ class SessionCache {
 
   void put(const std::string& key, SessionPtr session);
 
-  // A session that may be offered to the peer now, or null. It stays in the
-  // cache: a server that minds sends a new ticket, which replaces it.
+  // A copy of a session that may be offered to the peer now, or null. The session
+  // stays in the cache, for connections at the same time: a server that lets each
+  // ticket be used but once sends a new one, which replaces it.
   SessionPtr get(const std::string& key);
 
-  // After a handshake that offered `session` and failed.
+  // After a handshake that offered `session` (a copy) and failed.
   void forget(const std::string& key, const SSL_SESSION* session);
 
   size_t size() const;
