@@ -1,4 +1,8 @@
+// {fmt} is compiled into this file alone; others need no more than its types.
+#define FMT_HEADER_ONLY
 #include "shim/log.h"
+
+#include <fmt/format.h>
 
 #include <fcntl.h>
 #include <sys/auxv.h>
@@ -120,16 +124,20 @@ void standard_error_moved() {
 
 bool wanted(Level level) { return level <= threshold.load(std::memory_order_relaxed); }
 
-void write_line(Level level, std::string_view line) {
+void write_line(Level level, fmt::string_view format, fmt::format_args arguments) {
   const int saved_errno = errno;
   char text[1400];
-  auto result = fmt::format_to_n(text, sizeof text - 1, "gaiter[{}] {}: {}", getpid(),
-                                 level_names[static_cast<size_t>(level)], line);
-  size_t length = std::min(result.size, sizeof text - 1);
-  for (size_t i = 0; i < length; ++i) {
-    if (static_cast<unsigned char>(text[i]) < 0x20 || text[i] == 0x7f) text[i] = '?';
+  char* const end = text + sizeof text - 1;
+  char* at = fmt::format_to_n(text, sizeof text - 1, "gaiter[{}] {}: ", getpid(),
+                              level_names[static_cast<size_t>(level)])
+                 .out;
+  const auto room = static_cast<size_t>(end - at);
+  at += std::min(fmt::vformat_to_n(at, room, format, arguments).size, room);
+  for (char* c = text; c != at; ++c) {
+    if (static_cast<unsigned char>(*c) < 0x20 || *c == 0x7f) *c = '?';
   }
-  text[length++] = '\n';
+  *at++ = '\n';
+  const auto length = static_cast<size_t>(at - text);
   if (place == Place::file) {
     write_to_file(text, length);
   } else if (place == Place::standard_error && standard_error_usable()) {

@@ -6,7 +6,7 @@
 // no descriptor kept open. Never holds payload or keys.
 #pragma once
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <cstdint>
 #include <string_view>
@@ -23,17 +23,13 @@ bool wanted(Level level);
 // Descriptor 2 was replaced on purpose (dup2 onto it).
 void standard_error_moved();
 
-// Writes `line` ("gaiter[PID] warning: ..." is put before it). Control
-// characters are replaced, so that a peer cannot forge lines.
-void write_line(Level level, std::string_view line);
+// Writes one line, "gaiter[PID] warning: ..." before it. Control characters are
+// replaced, so that a peer cannot forge lines.
+void write_line(Level level, fmt::string_view format, fmt::format_args arguments);
 
 template <class... Arguments>
-void line(Level level, fmt::format_string<Arguments...> format, Arguments&&... arguments) {
-  if (!wanted(level)) return;
-  char text[1200];
-  const auto result =
-      fmt::format_to_n(text, sizeof text, format, std::forward<Arguments>(arguments)...);
-  write_line(level, std::string_view(text, std::min(result.size, sizeof text)));
+void line(Level level, fmt::format_string<Arguments...> format, const Arguments&... arguments) {
+  if (wanted(level)) write_line(level, format, fmt::make_format_args(arguments...));
 }
 
 }  // namespace gaiter::shim::log

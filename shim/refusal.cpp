@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 
 #include "shim/decision.h"
@@ -60,13 +61,11 @@ EndpointText describe(const sockaddr* address) {
   if (address->sa_family == AF_INET) {
     const auto* v4 = reinterpret_cast<const sockaddr_in*>(address);
     inet_ntop(AF_INET, &v4->sin_addr, ip, sizeof ip);
-    *fmt::format_to_n(result.text, sizeof result.text - 1, "{}:{}", ip, ntohs(v4->sin_port)).out =
-        0;
+    snprintf(result.text, sizeof result.text, "%s:%u", ip, ntohs(v4->sin_port));
   } else if (address->sa_family == AF_INET6) {
     const auto* v6 = reinterpret_cast<const sockaddr_in6*>(address);
     inet_ntop(AF_INET6, &v6->sin6_addr, ip, sizeof ip);
-    *fmt::format_to_n(result.text, sizeof result.text - 1, "[{}]:{}", ip, ntohs(v6->sin6_port))
-         .out = 0;
+    snprintf(result.text, sizeof result.text, "[%s]:%u", ip, ntohs(v6->sin6_port));
   }
   return result;
 }
