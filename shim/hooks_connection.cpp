@@ -147,6 +147,9 @@ int hook_connect(int fd, const sockaddr* address, socklen_t length) {
     if (address->sa_family == AF_UNSPEC) return fail_with(EOPNOTSUPP);
     return connect_again(fd, *connection);
   }
+  // The answer to a non-blocking connect that failed, asked for by connecting again.
+  if (const int error = connection != nullptr ? connection->take_connect_error() : 0; error != 0)
+    return fail_with(error);
   const size_t needed =
       address->sa_family == AF_INET6 ? sizeof(sockaddr_in6) - 4 : sizeof(sockaddr_in);
   if (!is_ip(address->sa_family) || length < needed ||
