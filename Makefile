@@ -1,6 +1,7 @@
 # Gaiter: TLS over the sockets of programs that know nothing of TLS.
 # `make help` lists what can be made.
 
+CC = gcc
 CXX ?= g++
 PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib/gaiter
@@ -90,10 +91,11 @@ $B/exports.map: shim/symbols.def shim/exports.awk
 	@mkdir -p $(@D)
 	awk -f shim/exports.awk shim/symbols.def > $@
 
+# Linked by the C driver: the C++ one would add libm, which nothing here calls.
 $B/libgaiter.so: $(SHIM_OBJECTS) $(CORE_OBJECTS) $B/libconfig.a $B/exports.map
-	$(CXX) -shared -o $@ $(SHIM_OBJECTS) $(CORE_OBJECTS) -static-libstdc++ -static-libgcc \
+	$(CC) -shared -o $@ $(SHIM_OBJECTS) $(CORE_OBJECTS) -static-libgcc \
 	  -Wl,--version-script=$B/exports.map -Wl,--exclude-libs,ALL -Wl,-Bsymbolic -Wl,--gc-sections \
-	  -Wl,-z,now -Wl,-z,relro -Wl,-z,nodelete -Wl,-z,defs -Wl,--as-needed $(LIBS)
+	  -Wl,-z,now -Wl,-z,relro -Wl,-z,nodelete -Wl,-z,defs $(LIBS) -l:libstdc++.a
 
 $B/gaiter: $(CLI_OBJECTS) $(CORE_OBJECTS) $B/libconfig.a
 	$(CXX) -o $@ $(CLI_OBJECTS) $(CORE_OBJECTS) $(SANITIZE_LDFLAGS) -Wl,--gc-sections $(LIBS)
