@@ -2,28 +2,21 @@
 // certificates made on the spot.
 #pragma once
 
-// cmocka.h needs these first.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-extern "C" {
-#include <cmocka.h>
-}
 #include <fcntl.h>
 #include <openssl/pem.h>
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
+#include <setjmp.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,7 +25,14 @@ extern "C" {
 #include "keyring/pem.h"
 #include "keyring/store.h"
 
+// After all else: it has a macro `fail`.
+extern "C" {
+#include <cmocka.h>
+}
+
 namespace gaiter::keyring {
+
+using Kind = Error::Kind;
 
 // A directory that goes with the test.
 class Scratch {
@@ -151,14 +151,64 @@ inline std::string common_name(const X509* certificate) {
 }
 
 // X509_V_OK or why `leaf` is not trusted.
-inline int verify(X509_STORE* store, X509* leaf, STACK_OF(X509) * untrusted = nullptr) {
+inline int verify(X509_STORE* store, X509* leaf) {
   X509_STORE_CTX* context = X509_STORE_CTX_new_ex(library_context(), nullptr);
-  assert_int_equal(X509_STORE_CTX_init(context, store, leaf, untrusted), 1);
+  assert_int_equal(X509_STORE_CTX_init(context, store, leaf, nullptr), 1);
   X509_verify_cert(context);
   const int error = X509_STORE_CTX_get_error(context);
   X509_STORE_CTX_free(context);
   take_openssl_reason();
   return error;
+}
+
+// A keyring written by hand, as FORMAT.md says.
+struct Hand {
+  Scratch scratch;
+  std::string path = scratch / "keyring";
+
+  Hand() {
+    assert_int_equal(mkdir(path.c_str(), 0755), 0);
+    put_file(path + "/keyring.conf", "# made by hand\n format = 1 \n\n");
+  }
+  std::string entry(const std::string& label, const std::string& conf,
+                    const std::string& certificates, const std::string& key = {}) const {
+    const std::string directory = path + "/" + label;
+    assert_int_equal(mkdir(directory.c_str(), 0755), 0);
+    put_file(directory + "/entry.conf", conf);
+    put_file(directory + "/certificate.pem", certificates);
+    if (!key.empty()) put_file(directory + "/key.pem", key, 0600);
+    return directory;
+  }
+  Keyring open() const { return take(Keyring::open(path)); }
+  Result<Identity> identity(const std::string& label) const {
+    auto keyring = Keyring::open(path);
+    return keyring ? keyring->identity(label) : std::unexpected(keyring.error());
+  }
+};
+
+inline constexpr const char* personal = "usage = personal\n";
+
+// A keyring made by Gaiter.
+struct Fresh {
+  Scratch scratch;
+  std::string path = scratch / "keyring";
+  Keyring keyring = take(create_keyring(path));
+};
+
+inline bool has_leftovers(const std::string& path) {
+  return std::ranges::any_of(std::filesystem::directory_iterator(path), [](const auto& item) {
+    return item.path().filename().string().starts_with(".tmp-");
+  });
+}
+
+// Runs `test` in a child that is user 12345; true if it returned true.
+template <class Test>
+bool as_another_user(Test test) {
+  const pid_t child = fork();
+  if (child == 0) _exit(setgid(12345) == 0 && setuid(12345) == 0 && test() ? 0 : 1);
+  int status = 1;
+  waitpid(child, &status, 0);
+  return status == 0;
 }
 
 }  // namespace gaiter::keyring
