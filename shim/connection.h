@@ -130,8 +130,9 @@ class Connection : public Slot {
   // ---- end (connection_close.cpp) ----
 
   int shut_down(int fd, int how);
-  // Before the kernel closes the last descriptor: flushes, says close_notify.
-  void say_goodbye(int fd, bool may_wait);
+  // Before the kernel closes the last descriptor: flushes, says close_notify, and
+  // waits no longer than `until` (process::now()) for TCP to take it.
+  void say_goodbye(int fd, int64_t until);
   void swallow_control(int fd);
   // No reference is left: gives everything back.
   void end();
@@ -194,6 +195,10 @@ class Connection : public Slot {
 };
 
 static_assert(sizeof(Connection) <= arena::slot_size);
+
+// How long close(2) and exit(3) may wait in all for TCP to take the last sealed
+// records, which on a plain socket it would hold already. Nanoseconds.
+inline constexpr int64_t goodbye_patience = 1'000'000'000;
 
 // A typed look at a reference.
 inline Connection* as_connection(const SlotRef& slot) {

@@ -11,14 +11,6 @@
 
 namespace gaiter::shim {
 
-namespace {
-
-// What a blocking close may take to hand the last sealed record to TCP, which on
-// a plain socket would hold it already.
-constexpr int64_t close_patience = 1'000'000'000;
-
-}  // namespace
-
 int Connection::shut_down(int fd, int how) {
   if (state() == State::fresh || state() == State::failed) return real::shutdown(fd, how);
   if (how != SHUT_RD && how != SHUT_WR && how != SHUT_RDWR) {
@@ -28,7 +20,7 @@ int Connection::shut_down(int fd, int how) {
   // close_notify can only be said in a connection that is secure.
   if (state() != State::open && secure(fd, 0, SO_SNDTIMEO) != 0 && errno == EAGAIN)
     return real::shutdown(fd, how);
-  if (how != SHUT_RD) say_goodbye(fd, true);
+  if (how != SHUT_RD) say_goodbye(fd, process::now() + goodbye_patience);
   if (how != SHUT_WR) {
     LockGuard guard(reading_.lock, false);
     reading_.shut = true;
@@ -36,7 +28,7 @@ int Connection::shut_down(int fd, int how) {
   return real::shutdown(fd, how);
 }
 
-void Connection::say_goodbye(int fd, bool may_wait) {
+void Connection::say_goodbye(int fd, int64_t until) {
   if (state() != State::open) return;
   const int saved_errno = errno;
   LockGuard guard(writing_.lock, false);
@@ -47,7 +39,6 @@ void Connection::say_goodbye(int fd, bool may_wait) {
       append(sealed, engine::seal_alert(writing_.state, engine::Alert::close_notify, sealed),
              false);
     }
-    const int64_t until = process::now() + (may_wait ? close_patience : 0);
     while (!flush(fd, MSG_DONTWAIT) && errno == EAGAIN && process::now() < until) {
       pollfd writable{fd, POLLOUT, 0};
       const timespec tick{.tv_sec = 0, .tv_nsec = 100'000'000};

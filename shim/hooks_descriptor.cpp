@@ -19,7 +19,7 @@ void before_close(int fd) {
   const SlotRef slot = fd_table::find(fd);
   Connection* const connection = as_connection(slot);
   if (connection == nullptr || descriptors(*slot.get()) != 1) return;
-  connection->say_goodbye(fd, true);
+  connection->say_goodbye(fd, process::now() + goodbye_patience);
   connection->swallow_control(fd);
 }
 

@@ -54,12 +54,13 @@ void after_fork_in_child() {
 
 void end_process() {
   if (process::memory_is_borrowed()) return;
+  int64_t until = process::now() + goodbye_patience;
   fd_table::for_each(
-      [](int fd, Slot& slot, void*) {
+      [](int fd, Slot& slot, void* context) {
         if (slot.kind == Kind::connection && descriptors(slot) == 1)
-          static_cast<Connection&>(slot).say_goodbye(fd, true);
+          static_cast<Connection&>(slot).say_goodbye(fd, *static_cast<int64_t*>(context));
       },
-      nullptr);
+      &until);
 }
 
 }  // namespace gaiter::shim
