@@ -72,6 +72,7 @@ Progress Connection::step(int fd) {
   const State before = state();
   const Progress progress = step_locked(fd);
   last_progress_.store(progress, std::memory_order_relaxed);
+  if (progress == Progress::wait_readable) settle_inbox();
   if (state() == State::fresh && before != State::fresh) {
     epoll_give_back(*this);
   } else if (state() != before) {
@@ -127,10 +128,6 @@ Progress Connection::step_locked(int fd) {
   PrivatePart* mine = private_part();
   if (steps_.load(std::memory_order_relaxed) != (mine != nullptr ? mine->steps : 0))
     return Progress::wait_other;  // another process of the fork family performs it
-  if (mine == nullptr || mine->handshake == nullptr) {
-    if (!begin_handshake(fd)) return Progress::failed;
-    mine = private_part();
-  }
   if (process::now() >= deadline()) {
     // A peer that keeps us waiting gets a reset, not a polite end.
     const linger abort{.l_onoff = 1, .l_linger = 0};
@@ -140,7 +137,8 @@ Progress Connection::step_locked(int fd) {
   }
   if (!ensure_inbox()) return refuse(fd, {Cause::local, "out of memory", ""});
 
-  bool hungry = rule_->inbound() || mine->steps != 0;  // a client speaks first
+  bool hungry =
+      rule_->inbound() || (mine != nullptr && mine->handshake != nullptr);  // a client speaks first
   std::vector<uint8_t> output;
   for (;;) {
     if (!flush(fd, MSG_DONTWAIT)) {
@@ -155,6 +153,11 @@ Progress Connection::step_locked(int fd) {
         return refuse(fd, {Cause::peer_closed, "the peer closed the connection in mid-handshake",
                            "its log may tell why"});
       }
+    }
+    // Not before a client said something: silent ones cost no memory.
+    if (mine == nullptr || mine->handshake == nullptr) {
+      if (!begin_handshake(fd)) return Progress::failed;
+      mine = private_part();
     }
     engine::Inbox& inbox = reading_.inbox;
     std::span<const uint8_t> input(inbox.data + inbox.cipher_at, inbox.cipher_length);
