@@ -30,7 +30,7 @@ void children_can_handshake(void**) {
       while (!stop)
         if (!handshake_works(client, server)) ++failures;
     });
-  for (int i = 0; i < 30; ++i) {
+  for (int i = 0; i < 12; ++i) {
     before_fork();
     const pid_t child = fork();
     if (child == 0) {

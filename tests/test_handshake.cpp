@@ -75,6 +75,24 @@ void server_talks_in_every_suite(void**) {
   }
 }
 
+void a_hello_may_be_retried(void**) {
+  // The peer has no use for the key share in the first ClientHello (RFC 8446 4.1.4).
+  const ContextPtr their_server =
+      foreign_context({.version = TLS1_3_VERSION, .identity = &world().server});
+  SSL_CTX_set1_groups_list(their_server.get(), "P-384");
+  ForeignPeer server(their_server.get());
+  const auto at_client = start(context({}));
+  Secured secured = secure(*at_client, server);
+  must_talk(secured, server);
+
+  const ContextPtr their_client = foreign_context({.role = Role::client});
+  SSL_CTX_set1_groups_list(their_client.get(), "P-521:P-384");
+  ForeignPeer client(their_client.get());
+  const auto at_server = start(server_context(), "");
+  secured = secure(*at_server, client);
+  must_talk(secured, client);
+}
+
 void peer_can_talk_first(void**) {
   // A server's deferred tickets may wait while the client's data is read.
   const ContextRef ours = server_context();
@@ -257,6 +275,7 @@ int main() {
   const CMUnitTest tests[] = {
       cmocka_unit_test(client_talks_in_every_suite),
       cmocka_unit_test(server_talks_in_every_suite),
+      cmocka_unit_test(a_hello_may_be_retried),
       cmocka_unit_test(peer_can_talk_first),
       cmocka_unit_test(both_ends_can_be_ours),
       cmocka_unit_test(bytes_may_come_one_at_a_time),
