@@ -62,7 +62,9 @@ class Handshake {
 
   // Consumes whole records from the front of `input` (its size shrinks), never
   // past the handshake's last record, and appends what must be sent to `output`
-  // (also when failed: the alert). A client's first call has no input.
+  // (also when failed: the alert, but nothing to a peer that does not speak TLS,
+  // nor when a client fails before its first flight). A client's first call has no
+  // input.
   virtual State advance(std::span<const uint8_t>& input, std::vector<uint8_t>& output) = 0;
 
   // After failed.
@@ -74,7 +76,9 @@ class Handshake {
 
 // Around fork(2): a child must not inherit OpenSSL's locks in the hands of
 // threads that it does not have. before_fork() waits until no handshake step
-// runs; the others let them go on, in the parent and in the child.
+// runs; the others let them go on, in the parent and in the child. A fork in a
+// signal handler that interrupted a step does not wait for its own thread (see
+// engine/fork_guard.h, also for other code that calls OpenSSL).
 void before_fork();
 void after_fork_in_parent();
 void after_fork_in_child();
