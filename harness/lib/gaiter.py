@@ -7,8 +7,10 @@ from harness.lib.logs import Log
 from harness.lib.policies import PolicyDirectory
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-LIBRARY = os.path.join(REPOSITORY, "build", "libgaiter.so")
-COMMAND = os.path.join(REPOSITORY, "build", "gaiter")
+# Another tree of objects may be tested, or one that nobody rebuilds meanwhile.
+BUILD = os.environ.get("HARNESS_BUILD") or os.path.join(REPOSITORY, "build")
+LIBRARY = os.path.join(BUILD, "libgaiter.so")
+COMMAND = os.path.join(BUILD, "gaiter")
 
 
 class Side:

@@ -137,6 +137,8 @@ def server_context(identity, version="1.3", client_ca=None):
 
 def _finish(context, version, identity):
     context.minimum_version = context.maximum_version = TLS_VERSIONS[version]
+    # Python lets a missing close_notify pass as end of file, unless this is taken away too.
+    context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
     if identity:
         context.load_cert_chain(*identity)
     return context

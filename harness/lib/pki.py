@@ -114,15 +114,15 @@ class Pki:
 
     @functools.cached_property
     def server(self):
-        return issue("server.harness", self.ca, HERE)
+        return issue("server.harness", self.ca, ("server.harness", *HERE))
 
     @functools.cached_property
     def rsa_server(self):
-        return issue("rsa.harness", self.ca, HERE, kind="rsa")
+        return issue("rsa.harness", self.ca, ("rsa.harness", *HERE), kind="rsa")
 
     @functools.cached_property
     def chained_server(self):
-        return issue("chained.harness", self.intermediate, HERE)
+        return issue("chained.harness", self.intermediate, ("chained.harness", *HERE))
 
     @functools.cached_property
     def client(self):
@@ -130,11 +130,11 @@ class Pki:
 
     @functools.cached_property
     def expired_server(self):
-        return issue("expired.harness", self.ca, HERE, days=(-30, -1))
+        return issue("expired.harness", self.ca, ("expired.harness", *HERE), days=(-30, -1))
 
     @functools.cached_property
     def future_server(self):
-        return issue("future.harness", self.ca, HERE, days=(5, 365))
+        return issue("future.harness", self.ca, ("future.harness", *HERE), days=(5, 365))
 
     @functools.cached_property
     def misnamed_server(self):
@@ -150,7 +150,7 @@ class Pki:
 
     @functools.cached_property
     def stranger_server(self):
-        return issue("stranger.harness", self.stranger_ca, HERE)
+        return issue("stranger.harness", self.stranger_ca, ("stranger.harness", *HERE))
 
     @functools.cached_property
     def stranger_client(self):

@@ -190,6 +190,9 @@ class Process:
             if pid in alive:
                 _kill(pid)
         self._popen.wait(patience)
+        deadline = time.monotonic() + patience
+        while not _parents().keys().isdisjoint(family) and time.monotonic() < deadline:
+            time.sleep(0.01)
 
 
 def _kill(pid):

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import ssl
 import time
 
 import pytest
@@ -182,3 +183,21 @@ def test_a_half_close_passes_the_relay(ports, recording, cleanup):
         connection.shutdown(socket.SHUT_WR)
         assert connection.recv(100) == b"HELLO"
         assert connection.recv(100) == b""
+
+
+@pytest.mark.parametrize("version", peers.VERSIONS)
+def test_a_foreign_peer_minds_a_missing_close_notify(place, ports, pki, cleanup, ca, version):
+    port = ports.free()
+    context = peers.server_context(pki.server.files(place, "server"), version)
+
+    def serve(connection):
+        connection.sendall(b"x")
+        socket.socket.shutdown(connection, socket.SHUT_WR)
+        connection.recv(10)
+
+    server = peers.Server(port, serve, context)
+    cleanup.callback(server.stop)
+    with peers.connect(port, peers.client_context(ca, version)) as connection:
+        assert connection.recv(10) == b"x"
+        with pytest.raises(ssl.SSLError, match="unexpected eof"):
+            connection.recv(10)

@@ -75,7 +75,7 @@ def test_a_line_there_and_back(echo, relay, processes, ports, place, ca, client_
 @pytest.mark.parametrize("label", ["rsa_server", "chained_server"])
 @pytest.mark.parametrize("version", VERSIONS)
 def test_rsa_certificates_and_chains(echo, side, processes, ca, pki, label, version):
-    one = side("server", {"first": pki.server, "other": getattr(pki, label)}, {"ca": pki.ca})
+    one = side("other", {"first": pki.server, "other": getattr(pki, label)}, {"ca": pki.ca})
     _, port = echo(side=one, certificate="other")
     by_openssl(processes, port, ca, version, None)
     by_gnutls(processes, port, ca, version, None)
@@ -96,7 +96,7 @@ SUITES = [
 
 @pytest.mark.parametrize("version, suite, certificate", SUITES, ids=[row[1] for row in SUITES])
 def test_every_suite(echo, side, relay, processes, ca, pki, version, suite, certificate):
-    one = side("server", {"server": getattr(pki, certificate)}, {"ca": pki.ca})
+    one = side("other", {"server": getattr(pki, certificate)}, {"ca": pki.ca})
     _, port = echo(side=one)
     wire = relay(port, [LINE])
     option = "-ciphersuites" if version == "1.3" else "-cipher"
@@ -125,9 +125,15 @@ def test_openssl_resumes_a_session(echo, processes, place, ca, server_side, vers
 def test_gnutls_resumes_a_session(echo, processes, ca, server_side, version):
     _, port = echo()
     client = processes.start(
-        peers.gnutls_client(port, ca, version, extra=("-r", "--waitresumption")), stdin="pipe")
-    converse(client)
-    assert b"This is a resumed session" in client.stdout(), client.describe()
+        peers.gnutls_client(port, ca, version, extra=("--inline-commands",)), stdin="pipe")
+    client.write(LINE)
+    client.wait_output(SECRET.encode())
+    client.write(b"^resume^\n")
+    client.wait_output(b"This is a resumed session")
+    client.write(b"again" + LINE)
+    client.wait_output(b"again" + SECRET.encode())
+    client.close_stdin()
+    assert client.wait(10) == 0, client.describe()
     events = server_side.secured(2, version=f"TLSv{version}")
     assert [event["resumed"] for event in events] == ["no", "yes"]
 

@@ -9,7 +9,7 @@ import pytest
 
 from harness.lib import peers
 from harness.lib.peers import talk, talked
-from harness.lib.ports import wait_listening
+from harness.lib.ports import listening, wait_listening
 
 SECRET = os.urandom(20).hex()
 
@@ -75,6 +75,19 @@ def ended(process):
         step, _, result = line.partition(" ")
         results.setdefault(step, []).append(result)
     return results
+
+
+def assert_serves_nobody(server, port):
+    """A server (listen, accept, recv, ...) that Gaiter refuses: at listen(), or at the first use
+    of what it accepted, with EACCES; the client gets not one byte of the program's."""
+    if b"listen ok" in server.wait_output(b"listen "):
+        with raw_connection(port) as connection:
+            connection.sendall(b"\x16\x03\x01")
+            assert SECRET.encode() not in rest(connection)
+        assert "EACCES" in str(ended(server)), server.describe()
+    else:
+        server.wait_output(b"listen EACCES")
+        assert not listening(port)
 
 
 def client_hello(version="1.3"):

@@ -45,16 +45,16 @@ def test_a_plain_client_gets_nothing(serve, server_side):
     assert event.get("advice"), event.text
 
 
-@pytest.mark.parametrize("data, cause", [
-    (b"\0" * 500, "not_tls"),
-    (b"\xff" * 500, "not_tls"),
-    (b"\x16\x03\x01\x02\x00" + os.urandom(512), "protocol"),      # a handshake record of nonsense
-    (b"\x16\x03\x01\x00\x04\x01\x00\x00\x00", "protocol"),        # an empty ClientHello
-    (b"\x17\x03\x03\x00\x10" + os.urandom(16), "protocol"),       # data before any handshake
-    (b"\x16\x03\x01\xff\xff" + os.urandom(700), "protocol"),      # a record that is too long
-    (b"\x80\x2e\x01\x00\x02\x00\x15\x00\x00\x00\x10" + b"\0" * 37, "not_tls"),  # SSL 2
+@pytest.mark.parametrize("data, causes", [
+    (b"\0" * 500, ["not_tls"]),
+    (b"\xff" * 500, ["not_tls"]),
+    (b"\x16\x03\x01\x02\x00" + os.urandom(512), ["protocol"]),  # a handshake record of nonsense
+    (b"\x16\x03\x01\x00\x04\x01\x00\x00\x00", ["protocol"]),   # an empty ClientHello
+    (b"\x17\x03\x03\x00\x10" + os.urandom(16), ["protocol", "not_tls"]),
+    (b"\x16\x03\x01\xff\xff" + os.urandom(700), ["protocol", "not_tls"]),
+    (b"\x80\x2e\x01\x00\x02\x00\x15\x00\x00\x00\x10" + b"\0" * 37, ["protocol", "not_tls"]),
 ], ids=["zeros", "ones", "nonsense", "empty-hello", "data-first", "too-long", "ssl2"])
-def test_garbage(serve, server_side, data, cause):
+def test_garbage(serve, server_side, data, causes):
     server, port = serve("recv", "recv", "close")
     with raw_connection(port) as connection:
         connection.sendall(data)
@@ -62,8 +62,8 @@ def test_garbage(serve, server_side, data, cause):
     results = ended(server)
     assert set(results["recv"]) == {RESET}
     events = server_side.log.wait("refused")
-    # Whether a nonsense first record is "not TLS" or "bad TLS" is a matter of taste for a few.
-    assert events[0]["cause"] in {cause, "protocol"}, events[0].text
+    # A first record that no client sends is "not TLS" or "bad TLS": as one likes.
+    assert events[0]["cause"] in causes, events[0].text
     assert events[0]["errno"] == RESET
 
 
@@ -205,7 +205,7 @@ def test_a_flipped_bit_ends_the_connection(serve, relay, server_side, ca, versio
     results = ended(server)
     assert results["recv"] == ["b'good'", RESET, RESET]
     event, = server_side.log.wait("broken")
-    assert "bad_record_mac" in event.text or "bad record mac" in event.text, event.text
+    assert "authentic" in event["reason"], event.text
     wire.prove()
 
 

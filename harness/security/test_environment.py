@@ -102,7 +102,7 @@ def test_gaiter_policy_that_points_nowhere_lets_nothing_leave(raw_server, relay,
                          environment=environment)
     assert talked(done)["connect"] == ["EACCES"]
     assert wire.crossed() == (0, 0)
-    assert policy in client_side.log.text()
+    assert "cannot be opened" in client_side.log.text()
 
 
 @pytest.mark.parametrize("setting", ["", "nonsense", "info:", "info:relative/path",

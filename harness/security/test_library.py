@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from harness.lib.gaiter import LIBRARY, REPOSITORY
+from harness.lib.gaiter import BUILD, LIBRARY
 
 pytestmark = pytest.mark.tls_only
 
@@ -19,7 +19,7 @@ def tool(*command):
 def test_it_exports_its_hooks_and_nothing_else():
     exported = {line.split()[-1].partition("@")[0]
                 for line in tool("nm", "-D", "--defined-only").splitlines()}
-    with open(os.path.join(REPOSITORY, "build", "exports.map"), encoding="ascii") as text:
+    with open(os.path.join(BUILD, "exports.map"), encoding="ascii") as text:
         hooks = set(re.findall(r"^\s*(\w+);", text.read(), re.MULTILINE))
     assert {"connect", "recv", "send", "close", "epoll_wait", "__recv_chk"} <= hooks
     assert exported == hooks

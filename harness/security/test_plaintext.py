@@ -9,7 +9,7 @@ from harness.lib.peers import PYTHON, echo_server, talk, talked
 from harness.lib.policies import Word
 from harness.lib.ports import wait_listening
 
-from harness.security.conftest import SECRET, ended, raw_connection, rest
+from harness.security.conftest import SECRET, assert_serves_nobody, ended
 
 pytestmark = pytest.mark.tls_only
 
@@ -184,25 +184,12 @@ def test_strict_lets_nothing_leave(nobody_came, processes, ports, client_side):
     client_side.refused("blocked", "EACCES")
 
 
-def assert_serves_nobody(processes, port, side):
-    """A server may be refused at listen(), or at the first use of what it accepted."""
-    server = processes.start(talk(f"listen:{port}", "accept", "recv", f"send:{SECRET}"),
-                             environment=side.environment())
-    if b"listen ok" in server.wait_output(b"listen "):
-        with raw_connection(port) as connection:
-            connection.sendall(b"PING\r\n")
-            assert rest(connection) == b""
-        results = ended(server)
-        assert "EACCES" in results["accept"] + results["recv"], results
-    else:
-        server.wait_output(b"listen EACCES")
-    assert side.log.refused() or side.log.events(), side.log.text()
-
-
 def test_tls_block_inbound_serves_nobody(processes, ports, server_side):
     port = ports.free()
     server_side.inbound(port, tls="block")
-    assert_serves_nobody(processes, port, server_side)
+    server = processes.start(talk(f"listen:{port}", "accept", "recv", f"send:{SECRET}"),
+                             environment=server_side.environment())
+    assert_serves_nobody(server, port)
     server_side.refused("blocked", "EACCES")
 
 
@@ -244,5 +231,7 @@ def test_a_policy_that_anybody_may_write_is_not_followed(nobody_came, processes,
 def test_a_server_with_a_broken_policy_serves_nobody(processes, ports, server_side):
     port = ports.free()
     server_side.inbound(port, tls=Word("required"))  # a bare word is no string
-    assert_serves_nobody(processes, port, server_side)
+    server = processes.start(talk(f"listen:{port}", "accept", "recv", f"send:{SECRET}"),
+                             environment=server_side.environment())
+    assert_serves_nobody(server, port)
     assert f"{port}.conf:2" in server_side.log.text()
