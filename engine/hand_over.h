@@ -19,7 +19,7 @@ namespace gaiter::engine {
 class TrafficSecrets {
  public:
   struct Secret {
-    uint8_t bytes[48];
+    uint8_t bytes[48] = {};
     size_t length = 0;
   };
 

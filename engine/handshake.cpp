@@ -79,7 +79,7 @@ OpenSslHandshake::OpenSslHandshake(std::shared_ptr<const Context> context, std::
   const OpenSslStep step;
   ERR_clear_error();
   // The name is in the key: what was verified under one name resumes no other.
-  driver_ = SslDriver::make(context_, server_name_, session_key + '\0' + server_name_);
+  driver_ = SslDriver::make(context_, server_name_, std::move(session_key) + '\0' + server_name_);
   if (driver_ == nullptr)
     fail(diagnose_local("no TLS object could be made", ""));
   else if (settings_.role == Role::client)
