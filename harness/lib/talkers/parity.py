@@ -445,7 +445,8 @@ def fionread_between_reads(s, subject):
             received += len(got)
             if waiting(s) == 0:
                 break
-        if not isinstance(got, str) and not got:
+        if got != "EAGAIN" and (not got or isinstance(got, str)):
+            say(got)
             break
     say(received, "of", size)
 
