@@ -36,7 +36,7 @@ SANITIZE_LDFLAGS = $(if $(SANITIZE),-fsanitize=$(SANITIZE))
 
 IPSEC_MB = $(wildcard /usr/lib/x86_64-linux-gnu/libIPSec_MB.a)
 HAVE_IPSEC_MB = $(if $(IPSEC_MB),-DGAITER_IPSEC_MB)
-LIBS = $B/libconfig.a -l:libssl.a -l:libcrypto.a $(if $(IPSEC_MB),-l:libIPSec_MB.a)
+LIBS = -Wl,--wrap=ssl_log_secret $B/libconfig.a -l:libssl.a -l:libcrypto.a $(if $(IPSEC_MB),-l:libIPSec_MB.a)
 
 objects = $(patsubst %.cpp,$B/obj/%.o,$(wildcard $(1)/*.cpp))
 CORE_OBJECTS = $(call objects,policy) $(call objects,keyring) $(call objects,engine)
