@@ -11,7 +11,7 @@ import struct
 import threading
 import time
 
-from harness.lib.wire import HEADER, NAMES, PlaintextSearch, TlsRecords
+from harness.lib.wire import HEADER, NAMES, PlaintextSearch, Secrets, TlsRecords
 
 CHUNK = 1 << 18
 KEPT = 1 << 16  # bytes of each direction kept for a test that wants to look
@@ -65,7 +65,7 @@ class Relay:
         self.port = port
         self.target = target
         self.connections = []
-        self._secrets = [bytes(secret) for secret in secrets]
+        self._secrets = Secrets(secrets) if secrets else None
         self._mutate = mutate
         self._lock = threading.Lock()
         self._threads = []

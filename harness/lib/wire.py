@@ -86,26 +86,48 @@ class TlsRecords:
         return None
 
 
-class PlaintextSearch:
-    """Looks for every WINDOW-byte piece of the secrets, at every offset.
+def _alphabet(secret):
+    """The byte values of a secret, of a hundred mebibytes too."""
+    found = set(secret[:1 << 16])
+    while rest := secret.translate(None, bytes(found)):
+        found |= set(rest[:1 << 16])
+    return found
 
-    The secrets' alphabet is the trick that makes this quick: a first pass in C maps each byte
-    to "in the alphabet" or not, and only runs of WINDOW such bytes are compared with the secrets.
-    With hexadecimal secrets, one in 2^32 places of a random stream is such a run. Secrets of all
-    256 byte values are searched too, but slowly: keep those short.
+
+class Secrets:
+    """Known plaintext, prepared once to be searched for in many streams.
+
+    The alphabet of the secrets is the trick that makes the search quick: a first pass in C maps
+    each byte to "in the alphabet" or not, and only runs of WINDOW such bytes are compared with the
+    secrets. With hexadecimal secrets, one in 2^32 places of a random stream is such a run. Secrets
+    of all 256 byte values are searched too, but slowly: keep those short.
     """
 
     def __init__(self, secrets):
-        self._secrets = [secret for secret in secrets if len(secret) >= WINDOW]
+        self._secrets = [bytes(secret) for secret in secrets if len(secret) >= WINDOW]
         assert self._secrets, f"a secret of at least {WINDOW} bytes is needed"
-        alphabet = set().union(*self._secrets)
-        self._marks = bytes(1 if byte in alphabet else 0 for byte in range(256))
-        self._run = re.compile(rb"\x01{%d,}" % WINDOW)
+        alphabet = set().union(*map(_alphabet, self._secrets))
+        self.marks = bytes(1 if byte in alphabet else 0 for byte in range(256))
         # Sets are quicker than bytes.find() for small secrets, and far too large for big ones.
         self._windows = None
         if sum(map(len, self._secrets)) <= 2**18:
             self._windows = {secret[at:at + WINDOW] for secret in self._secrets
                              for at in range(len(secret) - WINDOW + 1)}
+
+    def __contains__(self, piece):
+        """Whether WINDOW bytes are a piece of a secret."""
+        if self._windows is not None:
+            return piece in self._windows
+        return any(piece in secret for secret in self._secrets)
+
+
+class PlaintextSearch:
+    """Looks in one stream for every WINDOW-byte piece of the secrets, at every offset."""
+
+    _run = re.compile(rb"\x01{%d,}" % WINDOW)
+
+    def __init__(self, secrets):
+        self._secrets = secrets
         self._tail = b""
         self._offset = 0
         self.found = None  # the first piece found, in words
@@ -114,17 +136,12 @@ class PlaintextSearch:
         if self.found is not None:
             return
         text = self._tail + data
-        for run in self._run.finditer(text.translate(self._marks)):
+        for run in self._run.finditer(text.translate(self._secrets.marks)):
             for at in range(run.start(), run.end() - WINDOW + 1):
                 piece = bytes(text[at:at + WINDOW])
-                if self._known(piece):
+                if piece in self._secrets:
                     place = self._offset - len(self._tail) + at
                     self.found = f"plaintext {piece!r} at byte {place}"
                     return
         self._offset += len(data)
         self._tail = text[-(WINDOW - 1):]
-
-    def _known(self, piece):
-        if self._windows is not None:
-            return piece in self._windows
-        return any(piece in secret for secret in self._secrets)

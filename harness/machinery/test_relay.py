@@ -9,7 +9,7 @@ import pytest
 
 from harness.lib import peers
 from harness.lib.relay import Relay
-from harness.lib.wire import PlaintextSearch, TlsRecords
+from harness.lib.wire import PlaintextSearch, Secrets, TlsRecords
 
 SECRET = os.urandom(24).hex().encode()
 
@@ -66,7 +66,7 @@ def test_plain_traffic_is_found_and_is_not_tls(ports, recording, cleanup):
 @pytest.mark.parametrize("length, seen", [(7, False), (8, True)])
 @pytest.mark.parametrize("cut", [0, 1, 5, 8, 100])
 def test_a_window_of_eight_bytes_is_found_across_chunks(length, seen, cut):
-    search = PlaintextSearch([SECRET])
+    search = PlaintextSearch(Secrets([SECRET]))
     noise = bytes(range(200, 256)) * 50
     stream = noise + SECRET[11:11 + length] + noise
     middle = len(noise) + cut
@@ -78,7 +78,7 @@ def test_a_window_of_eight_bytes_is_found_across_chunks(length, seen, cut):
 def test_search_of_ciphertext_is_quick_and_finds_one_planted_window():
     megabytes = 64
     secret = os.urandom(1 << 20).hex().encode()
-    search = PlaintextSearch([secret])
+    search = PlaintextSearch(Secrets([secret]))
     began = time.monotonic()
     for _ in range(megabytes * 4):
         search.feed(os.urandom(1 << 18))
