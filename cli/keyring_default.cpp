@@ -1,5 +1,3 @@
-#include <fmt/format.h>
-
 #include "cli/keyring.h"
 #include "cli/output.h"
 #include "keyring/store.h"
@@ -11,7 +9,7 @@ int keyring_default(const std::string& path, const std::string& label) {
   if (!keyring) return report(keyring.error());
   const auto done = keyring::set_default(*keyring, label);
   if (!done) return report(done.error());
-  print(fmt::format("{} is now the default of {}\n", label, keyring->path()));
+  print(label + " is now the default of " + keyring->path() + "\n");
   return exit_ok;
 }
 
