@@ -1,7 +1,6 @@
 // From a handshake's secrets to record keys (RFC 8446 7.1-7.3, RFC 5246 6.3).
 //
-// Thread-safe. Should there be no memory for a derivation, the direction is left
-// without keys at exhausted_sequence, so that the record layer refuses to use it.
+// Thread-safe; allocates nothing, cannot fail.
 #pragma once
 
 #include <cstdint>
