@@ -10,6 +10,7 @@
 #include "shim/hooks.h"
 #include "shim/log.h"
 #include "shim/process.h"
+#include "shim/relay.h"
 
 namespace gaiter::shim {
 namespace {
@@ -54,24 +55,28 @@ int share(int fd, int duplicate, bool close_on_exec) {
 
 bool is_standard_stream(int fd) { return fd >= 0 && fd <= 2; }
 
-// dup2 onto 0, 1 or 2: the FILE behind that number would write to the socket in
-// clear.
-int refuse_standard_stream(int fd, int to) {
-  log::line(log::Level::warning,
-            "refused cause=unsupported errno=EACCES reason=\"dup2({}, {}): standard input and "
-            "output cannot be a protected connection\"",
-            fd, to);
-  return fail_with(EACCES);
+// dup2 onto 0, 1 or 2: the FILE behind that number, and the program that will be
+// executed with it, read and write past every hook. A relay serves them.
+int become_standard_stream(int fd, int to, int flags) {
+  if (process::memory_is_borrowed()) {
+    const int end = start_relay(fd);
+    if (end < 0) return -1;
+    const int result = real::dup3(end, to, flags);
+    real::close(end);
+    return result;
+  }
+  if (move_to_relay(fd) != 0) return -1;
+  return replace(to, [&] { return real::dup3(fd, to, flags); });
 }
 
 int duplicate_over(int fd, int to, int flags, int (*kernel)(int, int, int)) {
   if (fd == to) return kernel(fd, to, flags);
+  if (Protected(fd) && is_standard_stream(to)) return become_standard_stream(fd, to, flags);
+  const Protected source(fd);
   if (process::memory_is_borrowed()) {
     // Before exec in a vfork child: the protected one must not get there.
-    return Protected(fd) ? real::dup3(fd, to, flags | O_CLOEXEC) : kernel(fd, to, flags);
+    return source ? real::dup3(fd, to, flags | O_CLOEXEC) : kernel(fd, to, flags);
   }
-  const Protected source(fd);
-  if (source && is_standard_stream(to)) return refuse_standard_stream(fd, to);
   const int result = replace(
       to, [&] { return source ? real::dup3(fd, to, flags | O_CLOEXEC) : kernel(fd, to, flags); });
   if (result == 2) log::standard_error_moved();

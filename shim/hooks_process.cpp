@@ -3,7 +3,7 @@
 
 #include "shim/decision.h"
 #include "shim/hooks.h"
-#include "shim/log.h"
+#include "shim/relay.h"
 #include "shim/start.h"
 
 namespace gaiter::shim {
@@ -38,15 +38,8 @@ void hook__exit(int status) {
 void hook__Exit(int status) { hook__exit(status); }
 
 FILE* hook_fdopen(int fd, const char* mode) {
-  if (fd_table::has(fd) && Protected(fd)) {
-    // libc's streams write by themselves, past every hook.
-    log::line(log::Level::warning,
-              "refused cause=unsupported errno=EOPNOTSUPP reason=\"fdopen({}) on a protected "
-              "connection\"",
-              fd);
-    errno = EOPNOTSUPP;
-    return nullptr;
-  }
+  // libc's streams read and write by themselves, past every hook.
+  if (fd_table::has(fd) && Protected(fd) && move_to_relay(fd) != 0) return nullptr;
   return real::fdopen(fd, mode);
 }
 

@@ -5,6 +5,7 @@
 
 #include "shim/decision.h"
 #include "shim/hooks.h"
+#include "shim/relay.h"
 
 namespace gaiter::shim {
 namespace {
@@ -113,8 +114,10 @@ ssize_t hook_pwritev64v2(int fd, const iovec* iov, int count, off64_t offset, in
 }
 
 ssize_t hook_sendmsg(int fd, const msghdr* message, int flags) {
-  if (!fd_table::has(fd)) [[likely]]
+  if (!fd_table::has(fd)) [[likely]] {
+    if (!relay_passed(message)) return fail_with(EACCES);
     return real::sendmsg(fd, message, flags);
+  }
   const Protected connection(fd);
   if (!connection) {
     if (is_fast_open(fd, flags)) return fail_with(EOPNOTSUPP);
@@ -125,8 +128,12 @@ ssize_t hook_sendmsg(int fd, const msghdr* message, int flags) {
 }
 
 int hook_sendmmsg(int fd, mmsghdr* messages, unsigned count, int flags) {
-  if (!fd_table::has(fd)) [[likely]]
+  if (!fd_table::has(fd)) [[likely]] {
+    for (unsigned i = 0; messages != nullptr && i < count; ++i) {
+      if (!relay_passed(&messages[i].msg_hdr)) return fail_with(EACCES);
+    }
     return real::sendmmsg(fd, messages, count, flags);
+  }
   const Protected connection(fd);
   if (!connection) {
     if (is_fast_open(fd, flags)) return fail_with(EOPNOTSUPP);

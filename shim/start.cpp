@@ -6,6 +6,7 @@
 #include "shim/connection.h"
 #include "shim/decision.h"
 #include "shim/epoll_set.h"
+#include "shim/exec_environment.h"
 #include "shim/fd_table.h"
 #include "shim/log.h"
 #include "shim/names.h"
@@ -45,6 +46,7 @@ void after_fork_in_child() {
   real::bind();
   process::start();
   log::start();
+  exec_environment::start();
   pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 }
 

@@ -1,0 +1,130 @@
+"""Connections that leave the program that made them: for another program image, for a libc stream,
+for another process. They stay protected; a relay carries the bytes."""
+
+import os
+import sys
+
+from harness.lib.ports import wait_listening
+
+PYTHON = sys.executable
+SECRET = b"a line that was never to be seen"
+
+# What inetd does: the accepted socket becomes standard input and output of another program.
+INETD = """
+import os, socket, sys
+listener = socket.socket()
+listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+listener.bind(("127.0.0.1", int(sys.argv[1])))
+listener.listen()
+while True:
+    connection, _ = listener.accept()
+    if os.fork() == 0:
+        for number in range(3):
+            os.dup2(connection.fileno(), number)
+        connection.close()
+        os.execv(sys.argv[2], sys.argv[2:])
+    connection.close()
+    os.wait()
+"""
+
+# Accepts, and passes the socket to a child that was there before.
+PASSER = """
+import os, socket, sys
+ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+if os.fork() == 0:
+    _, (number,), _, _ = socket.recv_fds(theirs, 1, 1)
+    connection = socket.socket(fileno=number)
+    line = connection.makefile().readline()
+    connection.sendall(b"passed on: " + line.encode())
+    os._exit(0)
+listener = socket.socket()
+listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+listener.bind(("127.0.0.1", int(sys.argv[1])))
+listener.listen()
+connection, _ = listener.accept()
+socket.send_fds(ours, [b"x"], [connection.fileno()])
+connection.close()
+os.wait()
+"""
+
+
+def ask(processes, relay, port, client_side, text=SECRET):
+    """One line to the service, by a client under Gaiter; what comes back until end of file."""
+    wire = relay(port, [text])
+    client_side.outbound(wire.port)
+    question = os.path.join(processes.place, "question")
+    with open(question, "wb") as file:
+        file.write(text + b"\n")
+    answer = processes.run(["nc", "-N", "localhost", wire.port], stdin=question,
+                           environment=client_side.environment())
+    wire.prove(connections=1)
+    return answer.stdout
+
+
+def start(processes, ports, server_side, program, *arguments):
+    port = ports.free()
+    server_side.inbound(port)
+    server = processes.start([PYTHON, "-c", program, str(port), *arguments],
+                             environment=server_side.environment())
+    wait_listening(port, server)
+    return server, port
+
+
+def test_a_program_started_by_inetd_talks_by_its_standard_streams(processes, ports, relay,
+                                                                  server_side, client_side):
+    _, port = start(processes, ports, server_side, INETD, "/bin/sh", "-c",
+                    "read line; echo \"heard: $line\"")
+    assert ask(processes, relay, port, client_side) == b"heard: " + SECRET + b"\n"
+
+
+def test_a_static_program_started_by_inetd_is_protected(processes, ports, relay, server_side,
+                                                        client_side, place):
+    source = os.path.join(place, "echo.c")
+    with open(source, "w", encoding="utf-8") as file:
+        file.write('#include <stdio.h>\nint main(void) { char line[100]; '
+                   'if (fgets(line, sizeof line, stdin)) printf("static: %s", line); return 0; }\n')
+    program = os.path.join(place, "echo")
+    processes.run(["gcc", "-static", "-o", program, source])
+    _, port = start(processes, ports, server_side, INETD, program)
+    assert ask(processes, relay, port, client_side) == b"static: " + SECRET + b"\n"
+
+
+def test_socat_executes_a_program_in_its_own_place(processes, ports, relay, server_side,
+                                                   client_side):
+    port = ports.free()
+    server_side.inbound(port)
+    server = processes.start(["socat", f"TCP4-LISTEN:{port},bind=127.0.0.1,reuseaddr",
+                              "EXEC:cat,nofork"], environment=server_side.environment())
+    wait_listening(port, server)
+    assert ask(processes, relay, port, client_side) == SECRET + b"\n"
+
+
+def test_a_passed_descriptor_goes_on_being_protected(processes, ports, relay, server_side,
+                                                     client_side):
+    _, port = start(processes, ports, server_side, PASSER)
+    assert ask(processes, relay, port, client_side) == b"passed on: " + SECRET + b"\n"
+
+
+def test_bash_talks_through_dev_tcp(processes, ports, relay, server_side, client_side):
+    _, port = start(processes, ports, server_side, INETD, "/bin/cat")
+    wire = relay(port, [SECRET])
+    client_side.outbound(wire.port)
+    script = (f"exec 3<>/dev/tcp/localhost/{wire.port}; echo '{SECRET.decode()}' >&3; "
+              "read -r line <&3; echo \"$line\"")
+    answer = processes.run(["bash", "-c", script], environment=client_side.environment())
+    assert answer.stdout == SECRET + b"\n"
+    wire.prove(connections=1)
+
+
+def test_a_child_with_a_cleaned_environment_is_protected_too(processes, ports, relay, server_side,
+                                                             client_side):
+    _, port = start(processes, ports, server_side, INETD, "/bin/cat")
+    wire = relay(port, [SECRET])
+    client_side.outbound(wire.port)
+    question = os.path.join(processes.place, "question")
+    with open(question, "wb") as file:
+        file.write(SECRET + b"\n")
+    answer = processes.run(["env", "-i", "PATH=/usr/bin:/bin", "nc", "-N", "localhost", wire.port],
+                           stdin=question, environment=client_side.environment())
+    assert answer.stdout == SECRET + b"\n"
+    wire.prove(connections=1)

@@ -1,0 +1,76 @@
+#include "shim/exec_environment.h"
+
+#include <sys/auxv.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <iterator>
+
+namespace gaiter::shim::exec_environment {
+
+namespace {
+
+constexpr const char* kept_names[] = {"LD_PRELOAD", "GAITER_POLICY", "GAITER_POLICY_TEXT",
+                                      "GAITER_LOG"};
+// "NAME=value" as at start, copied: programs write over their environment.
+constinit char* kept[std::size(kept_names)]{};
+
+bool names(const char* entry, const char* name) {
+  const size_t length = std::strlen(name);
+  return std::strncmp(entry, name, length) == 0 && entry[length] == '=';
+}
+
+bool is_preload(size_t i) { return i == 0; }
+
+// Whether `environment` has kept_names[i], for LD_PRELOAD with Gaiter in it.
+bool has(char* const* environment, size_t i) {
+  for (char* const* entry = environment; entry != nullptr && *entry != nullptr; ++entry) {
+    if (names(*entry, kept_names[i]))
+      return !is_preload(i) || std::strstr(*entry, "libgaiter") != nullptr;
+  }
+  return false;
+}
+
+}  // namespace
+
+void start() {
+  if (getauxval(AT_SECURE) != 0) return;
+  const char* const preload = std::getenv(kept_names[0]);
+  // Preloaded by the system (/etc/ld.so.preload): then it will be again.
+  if (preload == nullptr || std::strstr(preload, "libgaiter") == nullptr) return;
+  for (size_t i = 0; i < std::size(kept_names); ++i) {
+    const char* const value = std::getenv(kept_names[i]);
+    if (value == nullptr) continue;
+    const size_t name_length = std::strlen(kept_names[i]);
+    const size_t value_length = std::strlen(value);
+    auto* const copy = static_cast<char*>(std::malloc(name_length + value_length + 2));
+    if (copy == nullptr) return;
+    std::memcpy(copy, kept_names[i], name_length);
+    copy[name_length] = '=';
+    std::memcpy(copy + name_length + 1, value, value_length + 1);
+    kept[i] = copy;
+  }
+}
+
+size_t size_needed(char* const* environment) {
+  size_t missing = 0;
+  for (size_t i = 0; i < std::size(kept_names); ++i)
+    missing += kept[i] != nullptr && !has(environment, i);
+  if (missing == 0) return 0;
+  size_t count = 0;
+  while (environment != nullptr && environment[count] != nullptr) ++count;
+  return count + missing + 1;
+}
+
+void complete(char* const* environment, char** out) {
+  const bool replaces_preload = kept[0] != nullptr && !has(environment, 0);
+  for (char* const* entry = environment; entry != nullptr && *entry != nullptr; ++entry) {
+    if (!(replaces_preload && names(*entry, kept_names[0]))) *out++ = *entry;
+  }
+  for (size_t i = 0; i < std::size(kept_names); ++i) {
+    if (kept[i] != nullptr && !has(environment, i)) *out++ = kept[i];
+  }
+  *out = nullptr;
+}
+
+}  // namespace gaiter::shim::exec_environment

@@ -1,0 +1,153 @@
+#include "shim/relay_loop.h"
+
+#include <signal.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdint>
+
+#include "shim/connection.h"
+#include "shim/fd_table.h"
+#include "shim/process.h"
+#include "shim/readiness.h"
+#include "shim/real.h"
+
+namespace gaiter::shim {
+
+namespace {
+
+// One direction: what was taken and not yet given on.
+struct Flow {
+  uint8_t bytes[16384];
+  size_t at = 0;
+  size_t length = 0;
+  bool ended = false;  // the source said end of file
+
+  bool wants() const { return !ended && length == 0; }
+};
+
+void close_span(unsigned first, unsigned last) {
+  if (first > last || real::close_range(first, last, 0) == 0) return;
+  for (unsigned fd = first; fd <= std::min(last, 65'535U); ++fd) real::close(static_cast<int>(fd));
+}
+
+// The relay holds nothing of the program's but the connection.
+void let_go_of_all_but(int fd, int end) {
+  const SlotRef kept = fd_table::find(fd);
+  struct Kept {
+    const Slot* slot;
+    int fd;
+  } keep{kept.get(), fd};
+  fd_table::for_each(
+      [](int number, Slot& slot, void* context) {
+        const auto* const what = static_cast<Kept*>(context);
+        if (number == what->fd) return;
+        fd_table::withdraw(number);
+        fd_table::settle(number);
+        leave(slot, Slot::descriptor);
+      },
+      &keep);
+  const auto low = static_cast<unsigned>(std::min(fd, end));
+  const auto high = static_cast<unsigned>(std::max(fd, end));
+  if (low > 0) close_span(0, low - 1);
+  close_span(low + 1, high - 1);
+  close_span(high + 1, ~0U);
+}
+
+// The program's handlers and its terminal's signals are none of the relay's.
+void stand_alone() {
+  setsid();
+  for (int number = 1; number < NSIG; ++number) signal(number, SIG_DFL);
+  signal(SIGPIPE, SIG_IGN);
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, nullptr);
+  prctl(PR_SET_NAME, "gaiter-relay");
+}
+
+// False: the connection is broken.
+bool take_from_network(Connection& connection, int fd, int end, Flow& flow) {
+  const iovec piece{flow.bytes, sizeof flow.bytes};
+  const ssize_t got = connection.receive(fd, engine::IovCursor(&piece, 1), MSG_DONTWAIT);
+  if (got < 0) return errno == EAGAIN || errno == EINTR;
+  flow.at = 0;
+  flow.length = static_cast<size_t>(got);
+  if (got == 0) {
+    flow.ended = true;
+    real::shutdown(end, SHUT_WR);
+  }
+  return true;
+}
+
+bool take_from_program(Connection& connection, int fd, int end, Flow& flow) {
+  const ssize_t got = real::recv(end, flow.bytes, sizeof flow.bytes, MSG_DONTWAIT);
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return true;
+  flow.at = 0;
+  flow.length = static_cast<size_t>(std::max<ssize_t>(got, 0));
+  if (got <= 0) {
+    flow.ended = true;
+    connection.shut_down(fd, SHUT_WR);
+  }
+  return true;
+}
+
+bool move_on(Flow& flow, ssize_t given) {
+  if (given < 0) return errno == EAGAIN || errno == EINTR;
+  flow.at += static_cast<size_t>(given);
+  flow.length -= static_cast<size_t>(given);
+  return true;
+}
+
+void carry(Connection& connection, int fd, int end) {
+  static Flow to_program;
+  static Flow to_network;
+  while (!to_program.ended || !to_network.ended || to_program.length != 0) {
+    pollfd ends[2] = {{fd, 0, 0}, {end, 0, 0}};
+    if (to_program.wants()) ends[0].events |= POLLIN;
+    if (to_network.length != 0) ends[0].events |= POLLOUT;
+    if (to_network.wants()) ends[1].events |= POLLIN;
+    if (to_program.length != 0) ends[1].events |= POLLOUT;
+    if (ends[0].events == 0) ends[0].fd = -1;
+    if (await_readiness(ends, 2, INT64_MAX, nullptr) < 0 && errno != EINTR) return;
+
+    if (to_program.wants() && ends[0].revents != 0 &&
+        !take_from_network(connection, fd, end, to_program)) {
+      return;
+    }
+    if (to_network.wants() && ends[1].revents != 0)
+      take_from_program(connection, fd, end, to_network);
+    if (to_program.length != 0 &&
+        !move_on(to_program, real::send(end, to_program.bytes + to_program.at, to_program.length,
+                                        MSG_DONTWAIT | MSG_NOSIGNAL))) {
+      return;
+    }
+    if (to_network.length != 0) {
+      const iovec piece{to_network.bytes + to_network.at, to_network.length};
+      const ssize_t given = connection.transmit(fd, engine::IovCursor(&piece, 1), piece.iov_len,
+                                                MSG_DONTWAIT | MSG_NOSIGNAL);
+      if (!move_on(to_network, given)) return;
+    }
+    // The program closed its end: nobody waits for what the network still says.
+    if ((ends[1].revents & POLLHUP) != 0 && to_network.ended && to_network.length == 0) return;
+  }
+}
+
+}  // namespace
+
+void run_relay(int fd, int end) {
+  stand_alone();
+  let_go_of_all_but(fd, end);
+  const SlotRef slot = fd_table::find(fd);
+  if (Connection* const connection = as_connection(slot)) {
+    carry(*connection, fd, end);
+    // Unsent bytes have nobody else to see to them.
+    connection->say_goodbye(fd, process::now() + 60 * goodbye_patience);
+    connection->swallow_control(fd);
+  }
+  real::_exit(0);
+  __builtin_unreachable();
+}
+
+}  // namespace gaiter::shim
