@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "engine/diagnosis.h"
+#include "engine/fetch_cache.h"
 #include "engine/fork_guard.h"
 #include "engine/ssl_driver.h"
 
@@ -164,6 +165,7 @@ std::expected<std::shared_ptr<const Context>, Failure> Context::make(ContextSett
 
   const OpenSslStep step;
   ERR_clear_error();
+  remember_fetches();
   std::shared_ptr<Context> context(new Context);
   context->settings_ = std::move(settings);
   const ContextSettings& kept = context->settings_;

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "engine/failure.h"
+#include "engine/peer_cache.h"
 #include "engine/record_state.h"
 #include "engine/sessions.h"
 #include "keyring/keyring.h"
@@ -32,7 +33,7 @@ struct ContextSettings {
   std::string session_scope;
 };
 
-// Immutable after make() but for its session cache, shared by threads and, copied,
+// Immutable after make() but for its caches, shared by threads and, copied,
 // by fork children.
 class Context {
  public:
@@ -46,12 +47,14 @@ class Context {
   SSL_CTX* ssl_context() const { return ssl_context_; }
   const ContextSettings& settings() const { return settings_; }
   SessionCache& sessions() const { return sessions_; }  // role client
+  PeerCache& peers() const { return peers_; }
 
  private:
   Context() = default;
   ContextSettings settings_;
   SSL_CTX* ssl_context_ = nullptr;
   mutable SessionCache sessions_{256};
+  mutable PeerCache peers_{32, std::chrono::minutes(5)};
 };
 
 }  // namespace gaiter::engine

@@ -2,6 +2,7 @@
 
 #include <openssl/err.h>
 
+#include <new>
 #include <utility>
 
 #include "engine/diagnosis.h"
@@ -12,6 +13,7 @@ namespace gaiter::engine {
 void SslDriver::install_callbacks(SSL_CTX* context) {
   install_secret_log(context);
   SSL_CTX_set_verify(context, SSL_CTX_get_verify_mode(context), on_verify);
+  SSL_CTX_set_cert_verify_callback(context, verify_chain, nullptr);
   SSL_CTX_sess_set_new_cb(context, on_new_session);
 }
 
@@ -49,6 +51,7 @@ SslDriver::Outcome SslDriver::handshake(std::span<const uint8_t>& records,
   pipe_.input = records;
   pipe_.record_rest = 0;
   pipe_.output = &output;
+  const PeerCache::Parsing known_peers(context_->peers());
   const int result = SSL_do_handshake(ssl_);
   const bool starved = result != 1 && SSL_get_error(ssl_, result) == SSL_ERROR_WANT_READ;
   records = pipe_.input;
@@ -78,11 +81,30 @@ void SslDriver::forget_session() {
   if (offered_ != nullptr) context_->sessions().forget(session_key_, offered_.get());
 }
 
+SslDriver& SslDriver::of(X509_STORE_CTX* verification) {
+  return of(static_cast<const SSL*>(
+      X509_STORE_CTX_get_ex_data(verification, SSL_get_ex_data_X509_STORE_CTX_idx())));
+}
+
+// What is verified follows from the Context and the wanted name.
+int SslDriver::verify_chain(X509_STORE_CTX* verification, void*) {
+  const SslDriver& driver = of(verification);
+  PeerCache& peers = driver.context_->peers();
+  if (peers.recall(verification, driver.wanted_name_)) return 1;
+  if (X509_verify_cert(verification) != 1) return 0;
+  if (X509_STORE_CTX_get_error(verification) == X509_V_OK) {
+    try {
+      peers.remember(verification, driver.wanted_name_);
+    } catch (const std::bad_alloc&) {
+      // Verified is verified. Must not unwind through OpenSSL's frames.
+    }
+  }
+  return 1;
+}
+
 int SslDriver::on_verify(int ok, X509_STORE_CTX* verification) {
   if (ok == 1) return 1;
-  const auto* ssl = static_cast<const SSL*>(
-      X509_STORE_CTX_get_ex_data(verification, SSL_get_ex_data_X509_STORE_CTX_idx()));
-  SslDriver& driver = of(ssl);
+  SslDriver& driver = of(verification);
   if (!driver.refused_certificate_)
     driver.refused_certificate_ = diagnose_certificate(
         X509_STORE_CTX_get_error(verification), X509_STORE_CTX_get_error_depth(verification),

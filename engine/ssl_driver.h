@@ -57,6 +57,8 @@ class SslDriver {
   SslDriver() = default;
 
   static SslDriver& of(const SSL* ssl) { return *static_cast<SslDriver*>(SSL_get_app_data(ssl)); }
+  static SslDriver& of(X509_STORE_CTX* verification);
+  static int verify_chain(X509_STORE_CTX* verification, void*);
   static int on_verify(int ok, X509_STORE_CTX* verification);
   static int on_new_session(SSL* ssl, SSL_SESSION* session);
 
