@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
 #include <new>
 
 #include "shim/epoll_set.h"
@@ -78,8 +79,14 @@ void Connection::drop_private_part() {
       table[arena::number_of(arena::Block::slot, this)].exchange(nullptr));
 }
 
-void Connection::begin_connect(ActiveRule& rule, std::string server_name) {
+void Connection::set_remote(const sockaddr* remote) {
+  const size_t length = remote->sa_family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
+  std::memcpy(&remote_, remote, length);
+}
+
+void Connection::begin_connect(ActiveRule& rule, std::string server_name, const sockaddr* remote) {
   rule_ = &rule;
+  set_remote(remote);
   if (PrivatePart* const mine = make_private_part()) mine->server_name = std::move(server_name);
   state_.store(State::connecting, std::memory_order_release);
 }

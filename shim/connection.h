@@ -8,6 +8,7 @@
 // the same purpose does; all are thread-safe.
 #pragma once
 
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <atomic>
@@ -52,11 +53,14 @@ struct Reading {
   // whole record waits that was not opened yet.
   enum class Hint : uint8_t { nothing, unsure, something };
   std::atomic<Hint> hint{Hint::nothing};
-  bool ended = false;            // close_notify came, or FIN where that is allowed
-  bool shut = false;             // by the program's own shutdown(2)
-  bool cut_off = false;          // FIN without close_notify
-  bool drained = false;          // the last recv took all that the kernel had
-  bool expects_tickets = false;  // client, TLS 1.3, before the first data
+  bool ended = false;                    // close_notify came, or FIN where that is allowed
+  bool shut = false;                     // by the program's own shutdown(2)
+  bool cut_off = false;                  // FIN without close_notify
+  int error = 0;                         // that readiness took from the socket, for the next read
+  bool drained = false;                  // the last recv took all that the kernel had
+  bool expects_tickets = false;          // client, TLS 1.3, before the first data
+  bool fetched = false;                  // a recv gave something since the inbox was settled
+  const Registration* asking = nullptr;  // on whose behalf data is read ahead
   engine::ReadState state{};
   engine::Inbox inbox{};
 };
@@ -84,12 +88,16 @@ class Connection : public Slot {
   static Connection* make_refused(int error);
 
   State state() const { return state_.load(std::memory_order_acquire); }
+  // The peer, for log lines and sessions: a socket that was reset has forgotten it.
+  void set_remote(const sockaddr* remote);
+  const sockaddr* remote() const { return reinterpret_cast<const sockaddr*>(&remote_); }
+
   bool is_protected() const { return state() != State::fresh; }
   ActiveRule& rule() const { return *rule_; }
 
   // fresh -> connecting, before the TCP connect is tried, so that not one clear
   // byte can leave in between; back to fresh if TCP refused.
-  void begin_connect(ActiveRule& rule, std::string server_name);
+  void begin_connect(ActiveRule& rule, std::string server_name, const sockaddr* remote);
   void abandon_connect(int error);
   // TCP's answer is in: the handshake may begin.
   void tcp_connected() { state_.store(State::handshaking, std::memory_order_release); }
@@ -105,7 +113,6 @@ class Connection : public Slot {
   int secure(int fd, int flags, int timeout_option);
   // Absolute (process::now()); 0 = no clock runs. start_clock() is idempotent.
   void start_clock();
-  Progress last_progress() const { return last_progress_.load(std::memory_order_relaxed); }
   int64_t deadline() const { return deadline_.load(std::memory_order_relaxed); }
   int error() const { return error_.load(std::memory_order_relaxed); }
 
@@ -122,10 +129,19 @@ class Connection : public Slot {
 
   // What the program may see of what it `wanted`, given what the kernel said
   // (0 before it was asked). Drives handshake, reads ahead, flushes; never waits.
-  uint32_t ready(int fd, uint32_t wanted, uint32_t kernel);
+  // `asking` is the epoll registration that will be told. With ask_again somebody
+  // else is at the connection: what the kernel said must be tried again soon.
+  static constexpr uint32_t ask_again = 1u << 27;
+  uint32_t ready(int fd, uint32_t wanted, uint32_t kernel, const Registration* asking = nullptr);
   // What to ask the kernel for on the program's behalf.
   uint32_t kernel_interest(uint32_t wanted) const;
   Reading::Hint read_hint() const { return reading_.hint.load(std::memory_order_acquire); }
+  bool output_waits() const { return writing_.urgent.load(std::memory_order_acquire); }
+  // Under the reading lock.
+  bool kernel_drained() const { return reading_.drained; }
+
+  // An error that readiness came upon, for SO_ERROR; taken once.
+  int take_read_error();
 
   // ---- end (connection_close.cpp) ----
 
@@ -167,7 +183,7 @@ class Connection : public Slot {
   ssize_t read_locked(int fd, engine::IovCursor& sink, int flags);
   ssize_t peek_locked(int fd, engine::IovCursor& sink, int flags);
   bool gather(int fd, size_t wanted, int flags);
-  bool pull(int fd);
+  bool pull(int fd, const Registration* asking);
   engine::TicketSink ticket_sink();
 
   bool append(const uint8_t* data, size_t length, bool deferred);
@@ -185,10 +201,10 @@ class Connection : public Slot {
   std::atomic<int> error_{0};
   std::atomic<int> connect_error_{0};
   ActiveRule* rule_ = nullptr;
+  sockaddr_in6 remote_{};  // or a sockaddr_in
   std::atomic<int64_t> deadline_{0};
   std::atomic<uint32_t> steps_{0};  // of the handshake, by whichever process
   int64_t began_ = 0;
-  std::atomic<Progress> last_progress_{Progress::wait_readable};
 
   alignas(64) Reading reading_;
   alignas(64) Writing writing_;

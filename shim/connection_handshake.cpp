@@ -3,6 +3,7 @@
 #include <signal.h>
 
 #include <cerrno>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -23,11 +24,9 @@ using engine::Cause;
 using engine::Failure;
 
 // Sessions are only offered to the peer that gave them.
-std::string session_key(int fd, const std::string& server_name) {
-  sockaddr_storage remote{};
-  socklen_t length = sizeof remote;
-  getpeername(fd, reinterpret_cast<sockaddr*>(&remote), &length);
-  return server_name + '\0' + std::string(reinterpret_cast<const char*>(&remote), length);
+std::string session_key(const sockaddr* remote, const std::string& server_name) {
+  const size_t length = remote->sa_family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
+  return server_name + '\0' + std::string(reinterpret_cast<const char*>(remote), length);
 }
 
 // After a signal interrupted a wait: whether the plain call would have gone on by
@@ -57,26 +56,25 @@ std::chrono::milliseconds Connection::handshake_timeout() const {
   return rule_->settings().handshake_timeout;
 }
 
-Progress Connection::step(int fd) {
+Progress Connection::step(int fd, bool polls) {
   if (state() == State::open) return Progress::done;
   LockGuard reading(reading_.lock, false);
   LockGuard writing(writing_.lock, false);
-  if (!reading.held() || !writing.held()) {
-    last_progress_.store(Progress::wait_other, std::memory_order_relaxed);
-    return Progress::wait_other;
-  }
+  if (!reading.held() || !writing.held()) return Progress::wait_other;
   if (reading.result() == LockResult::acquired_from_dead ||
       writing.result() == LockResult::acquired_from_dead) {
     fail(ECONNRESET);
   }
   const State before = state();
-  const Progress progress = step_locked(fd);
-  last_progress_.store(progress, std::memory_order_relaxed);
+  const bool had_output = output_waits();
+  const Progress progress = step_locked(fd, polls);
   if (progress == Progress::wait_readable) settle_inbox();
   if (state() == State::fresh && before != State::fresh) {
     epoll_give_back(*this);
   } else if (state() != before) {
-    epoll_state_changed(*this, fd);
+    epoll_state_changed(*this);
+  } else if (output_waits() != had_output) {
+    epoll_outbox_waits(*this);
   }
   return progress;
 }
@@ -109,14 +107,14 @@ bool Connection::begin_handshake(int fd) {
     refuse(fd, {Cause::local, "out of memory", ""});
     return false;
   }
-  std::string key = rule_->inbound() ? "" : session_key(fd, mine->server_name);
+  std::string key = rule_->inbound() ? "" : session_key(remote(), mine->server_name);
   mine->handshake = engine::Handshake::start(*context, mine->server_name, std::move(key));
   began_ = process::now();
   state_.store(State::handshaking, std::memory_order_release);
   return true;
 }
 
-Progress Connection::step_locked(int fd) {
+Progress Connection::step_locked(int fd, bool polls) {
   if (state() == State::connecting) {
     const Progress tcp = check_tcp(fd);
     if (tcp != Progress::done) return tcp;
@@ -126,8 +124,6 @@ Progress Connection::step_locked(int fd) {
 
   start_clock();
   PrivatePart* mine = private_part();
-  if (steps_.load(std::memory_order_relaxed) != (mine != nullptr ? mine->steps : 0))
-    return Progress::wait_other;  // another process of the fork family performs it
   if (process::now() >= deadline()) {
     // A peer that keeps us waiting gets a reset, not a polite end.
     const linger abort{.l_onoff = 1, .l_linger = 0};
@@ -135,6 +131,8 @@ Progress Connection::step_locked(int fd) {
     return refuse(fd, {Cause::deadline, "the handshake took longer than handshake_timeout",
                        "is the peer alive, and does it speak TLS on this port?"});
   }
+  if (steps_.load(std::memory_order_relaxed) != (mine != nullptr ? mine->steps : 0))
+    return Progress::wait_other;  // another process of the fork family performs it
   if (!ensure_inbox()) return refuse(fd, {Cause::local, "out of memory", ""});
 
   bool hungry =
@@ -146,6 +144,9 @@ Progress Connection::step_locked(int fd) {
       return refuse(fd, {Cause::peer_closed, "the connection was reset in mid-handshake", ""});
     }
     if (hungry) {
+      // No peer answers a flight in the time until here, and the kernel will tell:
+      // at any rate if it is asked, and by an edge if there was nothing before.
+      if (!output.empty() && (polls || reading_.drained)) return Progress::wait_readable;
       const ssize_t got = fill(fd, engine::max_record_length, MSG_DONTWAIT);
       if (got < 0 && errno == EINTR) continue;
       if (got < 0 && errno == EAGAIN) return Progress::wait_readable;
@@ -192,13 +193,14 @@ void Connection::install(int fd, engine::Secured secured) {
     drop_private_part();
   }
   append(secured.deferred.data(), secured.deferred.size(), true);
+  reading_.fetched = false;  // the new state is told to all anyway
   settle_inbox();
-  log_secured(*rule_, fd, secured.summary, process::now() - began_);
+  log_secured(*this, fd, secured.summary, process::now() - began_);
   state_.store(State::open, std::memory_order_release);
 }
 
 Progress Connection::refuse(int fd, const Failure& failure) {
-  log_refused(*rule_, fd, failure);
+  log_refused(*rule_, fd, remote(), failure);
   flush(fd, MSG_DONTWAIT);  // the alert
   fail(errno_of(failure.cause, rule_->inbound()));
   // The alert must arrive before the reset that unread input would cause.
@@ -214,19 +216,24 @@ void Connection::fail(int error) {
 }
 
 int Connection::secure(int fd, int flags, int timeout_option) {
-  int64_t patience = -1;  // unknown yet
+  int64_t patience = -1;      // unknown yet
+  std::optional<bool> waits;  // unknown yet
+  const auto ask_if_waits = [&] { waits = (flags & MSG_DONTWAIT) == 0 && is_blocking(fd); };
+  // A client always has to wait for an answer, a server may find one.
+  if (state() == State::connecting && !rule_->inbound()) ask_if_waits();
   for (;;) {
-    const Progress progress = step(fd);
+    const Progress progress = step(fd, waits.value_or(false));
     if (progress == Progress::done) return 0;
     if (progress == Progress::failed) {
       errno = state() == State::fresh ? take_connect_error() : error();
       return -1;
     }
+    if (!waits) ask_if_waits();
+    if (!*waits) {
+      errno = EAGAIN;
+      return -1;
+    }
     if (patience < 0) {
-      if ((flags & MSG_DONTWAIT) != 0 || !is_blocking(fd)) {
-        errno = EAGAIN;
-        return -1;
-      }
       const int64_t timeout = timeout_of(fd, timeout_option);
       patience = timeout == 0 ? INT64_MAX : process::now() + timeout;
     }

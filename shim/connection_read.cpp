@@ -1,6 +1,7 @@
 // Ciphertext in, the program's bytes out.
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "engine/alerts.h"
 #include "shim/connection.h"
@@ -43,7 +44,8 @@ bool Connection::ensure_inbox() {
 void Connection::settle_inbox() {
   engine::Inbox& inbox = reading_.inbox;
   auto hint = Reading::Hint::nothing;
-  if (inbox.plain_length != 0 || reading_.ended || reading_.cut_off || state() == State::failed) {
+  if (inbox.plain_length != 0 || reading_.ended || reading_.cut_off || reading_.error != 0 ||
+      state() == State::failed) {
     hint = Reading::Hint::something;
   } else if (inbox.cipher_length != 0 && engine::has_whole_record(inbox)) {
     hint = Reading::Hint::unsure;
@@ -53,6 +55,12 @@ void Connection::settle_inbox() {
     inbox = {};
   }
   reading_.hint.store(hint, std::memory_order_release);
+  // What was taken from the kernel is no longer seen by those who wait for it.
+  if (reading_.fetched && hint != Reading::Hint::nothing && registrations != nullptr &&
+      (registrations != reading_.asking || registrations->next_of_connection != nullptr)) {
+    epoll_data_arrived(*this, reading_.asking);
+  }
+  reading_.fetched = false;
 }
 
 // One recv(2) of about `wanted` bytes behind what the inbox holds. As recv.
@@ -60,12 +68,12 @@ ssize_t Connection::fill(int fd, size_t wanted, int flags) {
   engine::Inbox& inbox = reading_.inbox;
   uint32_t end = inbox.cipher_at + inbox.cipher_length;
   if (inbox.capacity - end < wanted) {
-    const uint32_t start = inbox.plain_length != 0 ? inbox.plain_at + inbox.plain_length : 0;
-    if (inbox.cipher_at != start) {
-      std::memmove(inbox.data + start, inbox.data + inbox.cipher_at, inbox.cipher_length);
-      inbox.cipher_at = start;
-      end = start + inbox.cipher_length;
-    }
+    std::memmove(inbox.data, inbox.data + inbox.plain_at, inbox.plain_length);
+    std::memmove(inbox.data + inbox.plain_length, inbox.data + inbox.cipher_at,
+                 inbox.cipher_length);
+    inbox.plain_at = 0;
+    inbox.cipher_at = inbox.plain_length;
+    end = inbox.cipher_at + inbox.cipher_length;
   }
   const size_t room = std::min<size_t>(wanted, inbox.capacity - end);
   ssize_t got;
@@ -76,6 +84,7 @@ ssize_t Connection::fill(int fd, size_t wanted, int flags) {
     got = real::recv(fd, inbox.data + end, room, 0);
   }
   reading_.drained = got < static_cast<ssize_t>(room);
+  if (got >= 0) reading_.fetched = true;
   if (got > 0) inbox.cipher_length += static_cast<uint32_t>(got);
   return got;
 }
@@ -126,7 +135,7 @@ int Connection::digest(int fd, const Received& received) {
 
 // An open connection that cannot go on.
 void Connection::break_off(int fd, const char* cause, const char* reason) {
-  log_broken(*rule_, fd, cause, reason);
+  log_broken(*this, fd, cause, reason);
   fail(ECONNRESET);
   real::shutdown(fd, SHUT_WR);
 }
@@ -157,6 +166,10 @@ ssize_t Connection::read_locked(int fd, IovCursor& sink, int flags) {
     return -1;
   }
   if (sink.empty()) return 0;
+  if (reading_.error != 0 && reading_.inbox.plain_length == 0) {
+    errno = std::exchange(reading_.error, 0);
+    return -1;
+  }
   if ((flags & MSG_PEEK) != 0) return peek_locked(fd, sink, flags);
 
   const bool all = (flags & MSG_WAITALL) != 0;
@@ -200,7 +213,7 @@ void Connection::note_end(int fd) {
     return;
   }
   reading_.cut_off = true;
-  log_broken(*rule_, fd, "truncated", "the peer ended TCP without close_notify");
+  log_broken(*this, fd, "truncated", "the peer ended TCP without close_notify");
 }
 
 // Opens one more record in the inbox and puts its data behind what is there.
@@ -273,20 +286,31 @@ ssize_t Connection::readable_bytes(int fd) {
   errno = saved_errno;
   const auto length = static_cast<ssize_t>(reading_.inbox.plain_length);
   settle_inbox();
-  if (length != 0) epoll_data_arrived(*this, fd);
   return length;
 }
 
+int Connection::take_read_error() {
+  LockGuard guard(reading_.lock, false);
+  if (!guard.held()) return 0;
+  const int taken = std::exchange(reading_.error, 0);
+  settle_inbox();
+  return taken;
+}
+
 // For readiness: whether a read would give something now. Reads ahead.
-bool Connection::pull(int fd) {
+bool Connection::pull(int fd, const Registration* asking) {
   LockGuard guard(reading_.lock, false);
   if (!guard.held()) return true;  // another thread is about to find out
+  reading_.asking = asking;
   if (state() == State::open && !reading_.ended && !reading_.cut_off) {
     const int saved_errno = errno;
-    gather(fd, 1, MSG_DONTWAIT);
+    // The socket tells an error once: it is the program's, at its next read.
+    if (!gather(fd, 1, MSG_DONTWAIT) && errno != EAGAIN && errno != EINTR)
+      reading_.error = errno;
     errno = saved_errno;
   }
   settle_inbox();
+  reading_.asking = nullptr;
   return reading_.hint.load(std::memory_order_relaxed) == Reading::Hint::something;
 }
 

@@ -5,6 +5,7 @@
 #include <cerrno>
 
 #include "shim/connection.h"
+#include "shim/decision.h"
 #include "shim/epoll_set.h"
 #include "shim/process.h"
 
@@ -18,19 +19,25 @@ constexpr uint32_t always_bits = POLLERR | POLLHUP | POLLNVAL;
 
 }  // namespace
 
-uint32_t Connection::ready(int fd, uint32_t wanted, uint32_t kernel) {
+uint32_t Connection::ready(int fd, uint32_t wanted, uint32_t kernel, const Registration* asking) {
   const int saved_errno = errno;
   State now = state();
   if (now == State::fresh) return kernel & (wanted | always_bits);
   if (now != State::open && now != State::failed) {
-    start_clock();
-    if (kernel == 0 && now != State::pending && process::now() < deadline()) return 0;
+    if (kernel == 0) {
+      // The kernel will tell when TCP is connected, and when the peer speaks.
+      if (now == State::connecting) return 0;
+      start_clock();
+      const bool must_begin = now == State::pending && !rule_->inbound();
+      if (!must_begin && process::now() < deadline()) return 0;
+    }
     const Progress progress = step(fd);
     errno = saved_errno;
     now = state();
     if (now == State::fresh) return kernel & (wanted | always_bits);  // TCP refused
+    if (progress == Progress::wait_other) return ask_again;
     if (progress != Progress::done && progress != Progress::failed) return 0;
-    kernel = (kernel & ~out_bits) | (writing_.urgent.load() ? 0 : out_bits);
+    kernel = (kernel & ~out_bits) | (output_waits() ? 0 : out_bits);
   }
   if (now == State::failed) return (wanted & (in_bits | out_bits)) | POLLERR | POLLHUP;
 
@@ -40,18 +47,22 @@ uint32_t Connection::ready(int fd, uint32_t wanted, uint32_t kernel) {
     bool readable = hint == Reading::Hint::something;
     if (!readable &&
         (hint == Reading::Hint::unsure || (kernel & (in_bits | POLLRDHUP | always_bits)) != 0)) {
-      readable = pull(fd);
+      readable = pull(fd, asking);
     }
     if (readable) visible |= wanted & in_bits;
-    if (reading_.ended && reading_.inbox.plain_length == 0) visible |= wanted & POLLRDHUP;
+    if (readable && reading_.ended) visible |= wanted & POLLRDHUP;
     if (state() == State::failed) return (wanted & (in_bits | out_bits)) | POLLERR | POLLHUP;
   }
-  if (writing_.urgent.load(std::memory_order_acquire)) {
+  if (output_waits()) {
     if ((kernel & out_bits) != 0) {
       LockGuard guard(writing_.lock, false);
-      if (guard.held()) flush(fd, MSG_DONTWAIT);
+      if (guard.held()) {
+        flush(fd, MSG_DONTWAIT);
+      } else {
+        visible |= ask_again;
+      }
     }
-    if (writing_.urgent.load(std::memory_order_acquire)) kernel &= ~out_bits;
+    if (output_waits()) kernel &= ~out_bits;
   }
   visible |= kernel & wanted & out_bits;
   errno = saved_errno;
@@ -59,6 +70,7 @@ uint32_t Connection::ready(int fd, uint32_t wanted, uint32_t kernel) {
 }
 
 uint32_t Connection::kernel_interest(uint32_t wanted) const {
+  const bool flushing = output_waits();
   switch (state()) {
     case State::connecting:
       if ((wanted & EPOLLET) != 0) return wanted | POLLIN | POLLOUT;
@@ -67,15 +79,15 @@ uint32_t Connection::kernel_interest(uint32_t wanted) const {
     case State::handshaking:
       // Edges cost nothing while they are swallowed, and save a change later.
       if ((wanted & EPOLLET) != 0) return wanted | POLLIN | POLLOUT;
-      wanted = (wanted & ~(out_bits | POLLRDHUP)) | POLLIN;
-      break;
+      // What comes in can only be acted on once what must go out is gone.
+      return (wanted & ~(in_bits | out_bits | POLLRDHUP)) | (flushing ? POLLOUT : POLLIN);
     case State::failed:
-      return 0;
+      return wanted & EPOLLET;
     case State::fresh:
     case State::open:
       break;
   }
-  return writing_.urgent.load(std::memory_order_acquire) ? wanted | POLLOUT : wanted;
+  return flushing ? wanted | POLLOUT : wanted;
 }
 
 }  // namespace gaiter::shim

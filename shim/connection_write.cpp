@@ -204,7 +204,7 @@ ssize_t Connection::write_locked(int fd, IovCursor& from, size_t length, int fla
       const auto done = static_cast<uint32_t>(sent);
       writing_.outbox = {batch.give_up(), arena::Block::batch, done, at - done, false};
       writing_.urgent.store(true, std::memory_order_release);
-      epoll_state_changed(*this, fd);
+      epoll_outbox_waits(*this);
       break;
     }
   }
@@ -285,7 +285,7 @@ ssize_t Connection::transmit_file(int fd, int in, off_t* offset, size_t count) {
       const auto done = static_cast<uint32_t>(sent);
       writing_.outbox = {batch.give_up(), arena::Block::batch, done, at - done, false};
       writing_.urgent.store(true, std::memory_order_release);
-      epoll_state_changed(*this, fd);
+      epoll_outbox_waits(*this);
       break;
     }
     if (static_cast<size_t>(got) < asked) break;  // end of file

@@ -6,7 +6,9 @@
 #include <vector>
 
 #include "keyring/keyring.h"
+#include "shim/core.h"
 #include "shim/log.h"
+#include "shim/process.h"
 
 namespace gaiter::shim {
 
@@ -16,7 +18,7 @@ namespace {
 struct LoadedPolicy {
   policy::Policy policy;
   std::vector<std::unique_ptr<ActiveRule>> rules;
-  std::string error;  // not empty: the policy could not be loaded; everything is blocked
+  const char* why_blocked = nullptr;  // if not null, everything is
   bool concerned[2] = {true, true};
 };
 
@@ -34,18 +36,23 @@ class Hold {
   pthread_mutex_t& mutex_;
 };
 
+LoadedPolicy* blocked(const char* why) {
+  auto* const fresh = new LoadedPolicy;
+  fresh->why_blocked = why;
+  return fresh;
+}
+
 LoadedPolicy* load() {
   const policy::Source source = policy::Source::from_environment();
-  auto fresh = std::make_unique<LoadedPolicy>();
   auto read = policy::Policy::load(source);
   if (!read) {
-    fresh->error = read.error().text();
     log::line(log::Level::error,
               "policy refused, so every TCP connection of this process is: {}; mend it (gaiter "
               "check) and restart the program",
-              fresh->error);
-    return fresh.release();
+              read.error().text());
+    return blocked("the policy could not be loaded");
   }
+  auto fresh = std::make_unique<LoadedPolicy>();
   fresh->policy = std::move(*read);
   if (source.path.empty() && source.text.empty())
     log::line(log::Level::warning,
@@ -65,10 +72,17 @@ LoadedPolicy& current() {
   LoadedPolicy* present = loaded.load(std::memory_order_acquire);
   if (present != nullptr) [[likely]]
     return *present;
+  // The dynamic loader may not be called between vfork and exec.
+  if (process::memory_is_borrowed()) {
+    static LoadedPolicy* const in_vfork_child = blocked("a vfork child has no policy yet");
+    return *in_vfork_child;
+  }
+  // Not under our lock: a library's constructor may wait for that, within dlopen.
+  const bool core_is_there = core::load();
   Hold hold(loading);
   present = loaded.load(std::memory_order_relaxed);
   if (present == nullptr) {
-    present = load();
+    present = core_is_there ? load() : blocked("libgaiter-core.so could not be loaded");
     loaded.store(present, std::memory_order_release);
   }
   return *present;
@@ -121,7 +135,7 @@ std::expected<std::shared_ptr<const engine::Context>, engine::Failure> ActiveRul
 
 Decision decide(policy::Direction direction, const sockaddr* local, const sockaddr* remote) {
   LoadedPolicy& here = current();
-  if (!here.error.empty()) return {Verdict::block, nullptr, "the policy could not be loaded"};
+  if (here.why_blocked != nullptr) return {Verdict::block, nullptr, here.why_blocked};
   const policy::Rule* const rule = here.policy.match(direction, local, remote);
   if (rule == nullptr) {
     if (here.policy.unmatched() == policy::Unmatched::block)

@@ -12,32 +12,56 @@ namespace gaiter::shim::epoll {
 
 namespace {
 
-// The upper half of a token: random, and no pointer or small number has it.
-uint32_t token_mark() {
-  static const uint32_t mark = [] {
+// A token: 24 random bits that no pointer and no small number has above, the
+// generation, the registration's number.
+constexpr int number_bits = 24;
+constexpr int generation_bits = 16;
+constexpr uint32_t generation_mask = (1u << generation_bits) - 1;
+
+uint64_t token_mark() {
+  static const uint64_t mark = [] {
     uint32_t random = 0;
     const auto* const seed = reinterpret_cast<const void*>(getauxval(AT_RANDOM));
     if (seed != nullptr) std::memcpy(&random, seed, sizeof random);
-    return random | 0x4000'0000;
+    return (random & 0xff'ffff) | 0x40'0000;
   }();
   return mark;
 }
 
+// The set's number in this process: as first seen, or a duplicate's. -1: none.
+int number_of(const EpollSet& set) { return usable_fd(set.fd, set); }
+
 }  // namespace
 
-uint64_t token_of(const Registration& entry) {
-  return uint64_t{token_mark()} << 32 | arena::number_of(arena::Block::registration, &entry);
+Registration* make_entry() {
+  auto* const entry = static_cast<Registration*>(arena::allocate(arena::Block::registration));
+  if (entry == nullptr) return nullptr;
+  const uint32_t generation = entry->generation + 1;
+  *entry = {};
+  entry->generation = generation;
+  return entry;
 }
 
-// The registration that an event of the kernel belongs to; nullptr: not ours.
+void free_entry(Registration& entry) {
+  entry.connection = nullptr;
+  arena::release(arena::Block::registration, &entry);
+}
+
+uint64_t token_of(const Registration& entry) {
+  return token_mark() << (number_bits + generation_bits) |
+         uint64_t{entry.generation & generation_mask} << number_bits |
+         arena::number_of(arena::Block::registration, &entry);
+}
+
+bool is_token(uint64_t data) { return data >> (number_bits + generation_bits) == token_mark(); }
+
 Registration* from_token(uint64_t data, const EpollSet& set) {
-  const auto number = static_cast<uint32_t>(data);
-  if (data >> 32 != token_mark() || number == 0 ||
-      number >= arena::number_limit(arena::Block::registration)) {
-    return nullptr;
-  }
+  const auto number = static_cast<uint32_t>(data & ((1u << number_bits) - 1));
+  if (number == 0 || number >= arena::number_limit(arena::Block::registration)) return nullptr;
   auto* const entry = static_cast<Registration*>(arena::at(arena::Block::registration, number));
-  return entry->set == &set && entry->connection != nullptr ? entry : nullptr;
+  if (entry->set != &set || entry->connection == nullptr || token_of(*entry) != data)
+    return nullptr;
+  return entry;
 }
 
 uint32_t interest_of(const Registration& entry) {
@@ -49,11 +73,25 @@ uint32_t interest_of(const Registration& entry) {
   return events;
 }
 
-int tell_kernel(Registration& entry, int epfd, int operation, int fd, uint32_t events) {
+int add_to_kernel(Registration& entry, int epfd, uint32_t events) {
   epoll_event event{};
   event.events = events;
   event.data.u64 = entry.translated ? token_of(entry) : entry.data;
-  const int result = real::epoll_ctl(epfd, operation, fd, &event);
+  const int result = real::epoll_ctl(epfd, EPOLL_CTL_ADD, entry.fd, &event);
+  if (result == 0) entry.kernel_events = events;
+  return result;
+}
+
+int tell_kernel(Registration& entry, uint32_t events) {
+  const int epfd = number_of(*entry.set);
+  if (epfd < 0 || !fd_table::leads_to(entry.fd, *entry.connection)) {
+    errno = ENOENT;
+    return -1;
+  }
+  epoll_event event{};
+  event.events = events;
+  event.data.u64 = entry.translated ? token_of(entry) : entry.data;
+  const int result = real::epoll_ctl(epfd, EPOLL_CTL_MOD, entry.fd, &event);
   if (result == 0) entry.kernel_events = events;
   return result;
 }
@@ -67,16 +105,18 @@ void synchronise(Registration& entry) {
   if (wanted == has) return;
   if ((wanted & has & EPOLLET) != 0 && (wanted & ~has) == 0) return;
   const int saved_errno = errno;
-  tell_kernel(entry, entry.set->fd, EPOLL_CTL_MOD, entry.fd, wanted);
+  tell_kernel(entry, wanted);
   errno = saved_errno;
 }
 
-// EPOLLONESHOT has fired without the kernel's doing: EPOLLET alone reports
+// EPOLLONESHOT has fired without the kernel's doing. An armed one-shot of the
+// kernel's may stay: what it says once more is dropped. Else EPOLLET alone reports
 // nothing that the program could see.
 void disarm(Registration& entry) {
   entry.armed = false;
-  if ((entry.kernel_events & EPOLLONESHOT) == 0 || entry.kicked)
-    tell_kernel(entry, entry.set->fd, EPOLL_CTL_MOD, entry.fd, EPOLLET | EPOLLONESHOT);
+  const int saved_errno = errno;
+  if ((entry.kernel_events & EPOLLONESHOT) == 0) tell_kernel(entry, EPOLLET | EPOLLONESHOT);
+  errno = saved_errno;
 }
 
 void enqueue(Registration& entry) {
@@ -84,74 +124,71 @@ void enqueue(Registration& entry) {
   EpollSet& set = *entry.set;
   entry.queued = true;
   entry.next_ready = nullptr;
-  (set.ready_tail != nullptr ? set.ready_tail->next_ready : set.ready_head) = &entry;
+  entry.previous_ready = set.ready_tail;
+  if (set.ready_tail != nullptr) {
+    set.ready_tail->next_ready = &entry;
+  } else {
+    set.ready_head.store(&entry);
+  }
   set.ready_tail = &entry;
-  if (set.waiters.load(std::memory_order_acquire) != 0 && !entry.kicked && entry.armed) {
-    // Somebody sleeps in the kernel, which knows nothing of this: a socket that
-    // becomes of interest for writing wakes him.
-    entry.kicked = true;
-    tell_kernel(entry, set.fd, EPOLL_CTL_MOD, entry.fd, entry.kernel_events | EPOLLOUT);
+}
+
+void kick(Registration& entry) {
+  if (entry.kicked || !entry.armed || !entry.translated) return;
+  const int saved_errno = errno;
+  entry.kicked = true;
+  tell_kernel(entry, entry.kernel_events | EPOLLOUT);
+  errno = saved_errno;
+}
+
+// A waiter counts itself before it looks at the ready list for the last time, and
+// we look at the count after the entry is in the list: one of us sees the other.
+void announce(Registration& entry) {
+  enqueue(entry);
+  const EpollSet& set = *entry.set;
+  if (set.waiters.load() != 0 || set.nested.load(std::memory_order_relaxed) ||
+      set.polled.load(std::memory_order_relaxed)) {
+    kick(entry);
   }
 }
 
-Registration* dequeue(EpollSet& set) {
-  Registration* const first = set.ready_head;
-  if (first == nullptr) return nullptr;
-  set.ready_head = first->next_ready;
-  if (set.ready_head == nullptr) set.ready_tail = nullptr;
-  first->queued = false;
-  return first;
-}
+namespace {
 
 void unlink_ready(Registration& entry) {
   if (!entry.queued) return;
   EpollSet& set = *entry.set;
-  Registration* before = nullptr;
-  for (Registration* at = set.ready_head; at != &entry; at = at->next_ready) before = at;
-  (before != nullptr ? before->next_ready : set.ready_head) = entry.next_ready;
-  if (set.ready_tail == &entry) set.ready_tail = before;
   entry.queued = false;
+  if (entry.previous_ready != nullptr) {
+    entry.previous_ready->next_ready = entry.next_ready;
+  } else {
+    set.ready_head.store(entry.next_ready);
+  }
+  (entry.next_ready != nullptr ? entry.next_ready->previous_ready : set.ready_tail) =
+      entry.previous_ready;
+}
+
+}  // namespace
+
+Registration* dequeue(EpollSet& set) {
+  Registration* const first = set.ready_head.load(std::memory_order_relaxed);
+  if (first != nullptr) unlink_ready(*first);
+  return first;
+}
+
+void link(Registration& entry, EpollSet& set, Connection& connection) {
+  entry.previous_of_set = nullptr;
+  entry.next_of_set = set.all;
+  if (set.all != nullptr) set.all->previous_of_set = &entry;
+  set.all = &entry;
+  entry.next_of_connection = connection.registrations;
+  connection.registrations = &entry;
 }
 
 void unlink_from_set(Registration& entry) {
   unlink_ready(entry);
-  for (Registration** at = &entry.set->all; *at != nullptr; at = &(*at)->next_of_set) {
-    if (*at != &entry) continue;
-    *at = entry.next_of_set;
-    break;
-  }
-}
-
-void note_deadline(EpollSet& set, const Connection& connection) {
-  const int64_t deadline = connection.deadline();
-  if (deadline == 0 || connection.state() == State::open) return;
-  int64_t seen = set.next_deadline.load();
-  while (deadline < seen && !set.next_deadline.compare_exchange_weak(seen, deadline)) {
-  }
-}
-
-// A number of this process for the socket: the registered one, unless that was
-// closed and only a duplicate is left. -1: none.
-int usable_fd(const Registration& entry, const Connection& connection) {
-  if (fd_table::find(entry.fd).get() == &connection) return entry.fd;
-  struct Search {
-    const Slot* wanted;
-    int found;
-  } search{&connection, -1};
-  fd_table::for_each(
-      [](int fd, Slot& slot, void* context) {
-        auto* const sought = static_cast<Search*>(context);
-        if (&slot == sought->wanted) sought->found = fd;
-      },
-      &search);
-  return search.found;
-}
-
-Registration* find_entry(const EpollSet& set, const Connection& connection, int fd) {
-  for (Registration* at = connection.registrations; at != nullptr; at = at->next_of_connection) {
-    if (at->set == &set && at->fd == fd) return at;
-  }
-  return nullptr;
+  if (entry.next_of_set != nullptr) entry.next_of_set->previous_of_set = entry.previous_of_set;
+  (entry.previous_of_set != nullptr ? entry.previous_of_set->next_of_set : entry.set->all) =
+      entry.next_of_set;
 }
 
 void unlink_from_connection(Connection& connection, const Registration& entry) {
@@ -163,9 +200,31 @@ void unlink_from_connection(Connection& connection, const Registration& entry) {
   }
 }
 
-void free_entry(Registration& entry) {
-  entry.connection = nullptr;
-  arena::release(arena::Block::registration, &entry);
+Registration* find_entry(const EpollSet& set, const Connection& connection, int fd) {
+  for (Registration* at = connection.registrations; at != nullptr; at = at->next_of_connection) {
+    if (at->set == &set && at->fd == fd) return at;
+  }
+  return nullptr;
+}
+
+bool note_deadline(EpollSet& set, int64_t deadline) {
+  int64_t seen = set.next_deadline.load();
+  while (deadline < seen) {
+    if (set.next_deadline.compare_exchange_weak(seen, deadline)) return true;
+  }
+  return false;
+}
+
+bool is_under_way(State state) {
+  return state == State::pending || state == State::connecting || state == State::handshaking;
+}
+
+// A number of this process for what stands behind: the registered one, unless
+// that was closed and only a duplicate is left. -1: none.
+int usable_fd(int as_registered, const Slot& slot) {
+  if (fd_table::leads_to(as_registered, slot)) [[likely]]
+    return as_registered;
+  return fd_table::number_for(slot);
 }
 
 }  // namespace gaiter::shim::epoll

@@ -5,8 +5,13 @@
 // place of the program's data, and with the events that Gaiter needs; other
 // descriptors of the set are left to the kernel alone. epoll_wait translates
 // back, and adds what the kernel cannot know: plaintext that was read ahead, and
-// handshakes that ended elsewhere. Sets and registrations lie in the arena, as
-// the kernel's set is shared over fork(2).
+// handshakes that ended elsewhere. These wait in the set's ready list. Whoever
+// sleeps in the kernel is woken by the socket itself, which becomes of interest
+// for writing for a moment (a kick).
+//
+// Sets and registrations lie in the arena, as the kernel's set is shared over
+// fork(2). Locks are taken in this order: a connection's reading and writing, its
+// registrations_lock, a set's lock.
 #pragma once
 
 #include <sys/epoll.h>
@@ -24,21 +29,23 @@ class EpollSet;
 // One socket in one set. Guarded by the set's lock.
 struct Registration {
   uint32_t arena_link;
-  bool queued;      // in the set's ready list
-  bool armed;       // EPOLLONESHOT has not fired
-  bool translated;  // the kernel has our token and events
-  bool kicked;      // EPOLLOUT was added to wake a waiter
+  uint32_t generation;  // of this memory: events of an earlier owner are known by it
   EpollSet* set;
   Connection* connection;  // nullptr = free
-  int fd;                  // as registered
+  uint64_t data;           // the program's
   uint32_t events;         // the program's
   uint32_t kernel_events;  // as the kernel has them
-  uint32_t round;          // the epoll_await that reported it last
   uint32_t pending;        // edges to report that the kernel will not
-  uint64_t data;           // the program's
+  int fd;                  // as registered
+  uint32_t round;          // the epoll_await that reported it last,
+  uint32_t place;          // and where in its result
+  bool queued;             // in the set's ready list
+  bool armed;              // EPOLLONESHOT has not fired
+  bool translated;         // the kernel has our token and events
+  bool kicked;             // EPOLLOUT was added to wake a waiter
   Registration* next_of_connection;
-  Registration* next_ready;
-  Registration* next_of_set;
+  Registration *previous_ready, *next_ready;
+  Registration *previous_of_set, *next_of_set;
 };
 static_assert(sizeof(Registration) <= arena::registration_size);
 
@@ -49,13 +56,24 @@ class EpollSet : public Slot {
   const int fd;  // as first seen
   Lock lock;
   std::atomic<uint32_t> waiters{0};  // threads asleep in the kernel
-  uint32_t rounds = 0;
-  Registration* ready_head = nullptr;
+  std::atomic<bool> nested{false};   // a member of another epoll set
+  std::atomic<bool> polled{false};   // poll or select looks at it
+  std::atomic<bool> crowded{false};  // the ready list left the kernel no room
+  std::atomic<uint32_t> rounds{0};
+  std::atomic<Registration*> ready_head{nullptr};
   Registration* ready_tail = nullptr;
   Registration* all = nullptr;
   std::atomic<int64_t> next_deadline{INT64_MAX};  // of the handshakes in the set
 };
 static_assert(sizeof(EpollSet) <= arena::slot_size);
+
+// A new epoll descriptor: known from the start, so that its duplicates are, and
+// so that nobody sleeps in it unseen when the first socket of ours comes in.
+void epoll_created(int epfd);
+
+// The set becomes a member of another one, which sees only what the kernel knows:
+// whatever is in the ready list must be kicked.
+void epoll_nest(EpollSet& set);
 
 // epoll_ctl(2) on a socket of ours.
 int epoll_control(int epfd, int operation, int fd, Connection& connection, epoll_event* event);
@@ -67,11 +85,16 @@ int epoll_await(EpollSet& set, int epfd, epoll_event* events, int count, int64_t
 
 // Whether epoll_await would report something that the kernel's set does not.
 bool epoll_has_news(EpollSet& set);
+// Ends the handshakes whose time is up.
+void epoll_expire(EpollSet& set);
 
-// The connection's state changed (connecting, open, failed, outbox), or data was
-// read ahead, outside epoll_wait.
-void epoll_state_changed(Connection& connection, int fd);
-void epoll_data_arrived(Connection& connection, int fd);
+// The connection became open or failed outside epoll_wait.
+void epoll_state_changed(Connection& connection);
+// Data was read ahead that the sleepers of all registrations but `asking` (or
+// nullptr) must hear of.
+void epoll_data_arrived(Connection& connection, const Registration* asking);
+// Sealed bytes began to wait for room in the socket.
+void epoll_outbox_waits(Connection& connection);
 
 // Before a watched socket becomes protected: false if a registration cannot be
 // taken over; nothing may be sent then.

@@ -14,6 +14,18 @@ using namespace epoll;
 namespace {
 
 constexpr uint32_t always_reported = EPOLLERR | EPOLLHUP;
+// While another thread or process is at a connection, which it does not tell.
+constexpr int64_t tick = 2'000'000;
+
+// One call of epoll_pwait, up to a result.
+struct Harvest {
+  EpollSet& set;
+  uint32_t round;
+  epoll_event* events;
+  int room;
+  int count = 0;
+  bool ask_again = false;  // something must be looked at again in a moment
+};
 
 // A registration as it was under the set's lock, and a hold on its socket: what
 // is needed to look at the socket with the set unlocked.
@@ -26,45 +38,80 @@ struct Look {
   uint32_t pending = 0;
 };
 
-bool take_look(Registration& entry, Look& look) {
-  if (!entry.armed || !enter(*entry.connection)) return false;
+bool take_look(Registration& entry, const Harvest& harvest, Look& look) {
+  // A one-shot that fired in this very round may still gain events.
+  if (!entry.armed && entry.round != harvest.round) return false;
+  if (!enter(*entry.connection)) return false;
   look.entry = &entry;
   look.hold = SlotRef(entry.connection);
   look.connection = entry.connection;
-  look.fd = usable_fd(entry, *entry.connection);
+  look.fd = usable_fd(entry.fd, *entry.connection);
   look.wanted = entry.events;
-  look.pending = entry.pending;
+  look.pending = std::exchange(entry.pending, 0);
   return look.fd >= 0;
 }
 
-// Reports what is visible, if the registration is still there and armed, and
-// does what the kernel does on a report.
-bool report(EpollSet& set, const Look& look, uint32_t visible, bool from_kernel, uint32_t round,
-            epoll_event* events, int& count) {
-  Registration& entry = *look.entry;
-  if (entry.set != &set || entry.connection != look.connection || !entry.armed) return false;
-  visible &= entry.events | always_reported;
-  if (entry.kicked) {
-    entry.kicked = false;
-    synchronise(entry);
+// Where in the result the entry already is; -1: nowhere. Should another thread
+// have reported it since, the program's data must tell.
+int place_of(const Registration& entry, const Harvest& harvest) {
+  if (entry.round == harvest.round) return static_cast<int>(entry.place);
+  if (harvest.set.rounds.load(std::memory_order_relaxed) == harvest.round) return -1;
+  for (int i = 0; i < harvest.count; ++i) {
+    if (harvest.events[i].data.u64 == entry.data) return i;
   }
+  return -1;
+}
+
+// The kernel has interest of ours in the socket beside the program's.
+void drop_kick(Registration& entry, bool still_readable) {
+  if (!entry.kicked || (still_readable && (entry.events & EPOLLET) == 0 &&
+                        entry.set->nested.load(std::memory_order_relaxed))) {
+    return;
+  }
+  entry.kicked = false;
+}
+
+void rearm_one_shot(Registration& entry) {
+  if ((entry.kernel_events & EPOLLONESHOT) != 0) tell_kernel(entry, interest_of(entry));
+}
+
+// Reports what is visible, if the registration is still there and armed, and
+// does what the kernel does on a report. Needs the set's lock.
+void report(Harvest& harvest, const Look& look, uint32_t visible, bool from_kernel) {
+  Registration& entry = *look.entry;
+  EpollSet& set = harvest.set;
+  if (entry.set != &set || entry.connection != look.connection) return;
+  if ((visible & Connection::ask_again) != 0) {
+    harvest.ask_again = true;
+    if ((entry.events & EPOLLET) != 0) {  // its edge must not be lost
+      entry.pending |= ask_kernel | EPOLLOUT;
+      enqueue(entry);
+    }
+  }
+  visible &= entry.events | always_reported;
+  entry.pending &= ~(visible | ((visible & EPOLLIN) != 0 ? ask_kernel : 0));
+  const int place = place_of(entry, harvest);
+  if (place >= 0 && (entry.events & EPOLLONESHOT) != 0) {
+    harvest.events[place].events |= visible;
+    return;
+  }
+  if (!entry.armed) return;
+  drop_kick(entry, visible != 0);
+  synchronise(entry);
   if (visible == 0) {
     // The kernel disarmed a one-shot for an event that is none.
-    if (from_kernel && (entry.kernel_events & EPOLLONESHOT) != 0)
-      tell_kernel(entry, set.fd, EPOLL_CTL_MOD, entry.fd, interest_of(entry));
-    return false;
+    if (from_kernel) rearm_one_shot(entry);
+    return;
   }
-  entry.pending &= ~visible;
-  if (entry.round == round) {
-    for (int i = 0; i < count; ++i) {
-      if (events[i].data.u64 == entry.data) events[i].events |= visible;
-    }
-    return true;
+  if (place >= 0) {
+    harvest.events[place].events |= visible;
+    return;
   }
-  entry.round = round;
-  events[count].events = visible;
-  events[count].data.u64 = entry.data;
-  ++count;
+  entry.round = harvest.round;
+  entry.place = static_cast<uint32_t>(harvest.count);
+  epoll_event& slot = harvest.events[harvest.count++];
+  slot.events = visible;
+  slot.data.u64 = entry.data;
   if ((entry.events & EPOLLONESHOT) != 0) {
     if (from_kernel && (entry.kernel_events & EPOLLONESHOT) != 0) {
       entry.armed = false;
@@ -73,85 +120,97 @@ bool report(EpollSet& set, const Look& look, uint32_t visible, bool from_kernel,
     }
   } else if ((entry.events & EPOLLET) == 0) {
     enqueue(entry);  // level: to be looked at again by the next wait
+    if (set.nested.load(std::memory_order_relaxed) &&
+        look.connection->read_hint() != Reading::Hint::nothing) {
+      kick(entry);  // and to be seen by the outer set
+    }
   }
-  return true;
+}
+
+// Whether a queued entry can be dropped unseen: what had been read ahead is read.
+bool is_stale(const Registration& entry) {
+  const State state = entry.connection->state();
+  if (state == State::failed) return false;
+  if (is_under_way(state)) return entry.pending == 0;
+  if ((entry.pending & ~uint32_t{EPOLLIN}) != 0 && (entry.events & EPOLLET) != 0) return false;
+  if ((entry.events & EPOLLET) != 0 && entry.pending == 0) return true;
+  return entry.connection->read_hint() == Reading::Hint::nothing;
+}
+
+// The next entry of the ready list that is worth a look; false: none.
+bool next_news(Harvest& harvest, const Registration*& last, Look& look, bool& ended) {
+  LockGuard guard(harvest.set.lock, true);
+  if (!guard.held()) return false;
+  if (last == nullptr) last = harvest.set.ready_tail;
+  while (!ended) {
+    if (harvest.count == harvest.room) {
+      harvest.set.crowded.store(harvest.set.ready_head.load() != nullptr);
+      return false;
+    }
+    Registration* const entry = dequeue(harvest.set);
+    if (entry == nullptr) return false;
+    ended = entry == last;
+    if (is_stale(*entry)) {
+      entry->pending = 0;
+      if (entry->kicked && entry->armed) {
+        entry->kicked = false;
+        synchronise(*entry);
+      }
+    } else if (take_look(*entry, harvest, look)) {
+      return true;
+    } else {
+      look = {};
+    }
+  }
+  return false;
 }
 
 // What the kernel does not know of. Each queued registration is looked at once.
-int collect_news(EpollSet& set, uint32_t round, epoll_event* events, int room) {
-  int count = 0;
-  Registration* last = nullptr;
-  for (;;) {
+void collect_news(Harvest& harvest) {
+  const Registration* last = nullptr;
+  for (bool ended = false; !ended;) {
     Look look;
-    {
-      LockGuard guard(set.lock, true);
-      if (!guard.held() || count == room) return count;
-      if (last == nullptr) last = set.ready_tail;
-      Registration* const entry = dequeue(set);
-      if (entry == nullptr) return count;
-      if (!take_look(*entry, look)) {
-        if (entry == last) return count;
-        continue;
-      }
+    if (!next_news(harvest, last, look, ended)) return;
+    uint32_t edges = 0;
+    if ((look.wanted & EPOLLET) != 0) {
+      edges = look.pending & EPOLLOUT;
+      if ((look.pending & ask_kernel) != 0) edges |= EPOLLIN;
     }
-    const bool edge = (look.wanted & EPOLLET) != 0;
-    uint32_t visible = 0;
-    if (!edge || look.pending != 0)
-      visible = look.connection->ready(look.fd, look.wanted, edge ? look.pending : 0);
-    LockGuard guard(set.lock, true);
-    if (!guard.held()) return count;
-    if (edge) look.entry->pending &= ~look.pending;
-    report(set, look, visible, false, round, events, count);
-    if (look.entry == last) return count;
+    const uint32_t visible = look.connection->ready(look.fd, look.wanted, edges, look.entry);
+    LockGuard guard(harvest.set.lock, true);
+    if (!guard.held()) return;
+    report(harvest, look, visible, false);
   }
 }
 
-// Turns the kernel's events from `first` to `end` into the program's; returns the
-// new end.
-int translate(EpollSet& set, uint32_t round, epoll_event* events, int first, int end) {
-  int count = first;
-  for (int i = first; i < end; ++i) {
-    const epoll_event event = events[i];
+// Takes the kernel's events, up to the room that is left, for the program's.
+int collect_from_kernel(Harvest& harvest, int epfd, int timeout, const sigset_t* mask) {
+  const int first = harvest.count;
+  const int got =
+      real::epoll_pwait(epfd, harvest.events + first, harvest.room - first, timeout, mask);
+  for (int i = first; i < first + got; ++i) {
+    const epoll_event event = harvest.events[i];
+    if (!is_token(event.data.u64)) [[unlikely]] {
+      harvest.events[harvest.count++] = event;
+      continue;
+    }
     Look look;
+    Registration* const entry = from_token(event.data.u64, harvest.set);
+    if (entry == nullptr) continue;
     {
-      Registration* const entry = from_token(event.data.u64, set);
-      if (entry == nullptr) {
-        events[count++] = event;
+      LockGuard guard(harvest.set.lock, true);
+      if (!guard.held() || from_token(event.data.u64, harvest.set) != entry ||
+          !take_look(*entry, harvest, look)) {
         continue;
       }
-      LockGuard guard(set.lock, true);
-      if (!guard.held() || from_token(event.data.u64, set) != entry || !take_look(*entry, look))
-        continue;
     }
-    const uint32_t visible = look.connection->ready(look.fd, look.wanted, event.events);
-    LockGuard guard(set.lock, true);
-    if (guard.held()) report(set, look, visible, true, round, events, count);
+    uint32_t kernel = event.events | (look.pending & EPOLLOUT);
+    if ((look.pending & ask_kernel) != 0) kernel |= EPOLLIN;
+    const uint32_t visible = look.connection->ready(look.fd, look.wanted, kernel, look.entry);
+    LockGuard guard(harvest.set.lock, true);
+    if (guard.held()) report(harvest, look, visible, true);
   }
-  return count;
-}
-
-// Handshakes whose time is up, and when the next one's is.
-void expire(EpollSet& set) {
-  set.next_deadline.store(std::numeric_limits<int64_t>::max());
-  const int64_t now = process::now();
-  for (;;) {
-    Look look;
-    {
-      LockGuard guard(set.lock, true);
-      if (!guard.held()) return;
-      for (Registration* at = set.all; at != nullptr; at = at->next_of_set) {
-        const State state = at->connection->state();
-        if (state == State::open || state == State::failed || state == State::fresh) continue;
-        if (at->connection->deadline() > now) {
-          note_deadline(set, *at->connection);
-        } else if (take_look(*at, look)) {
-          break;
-        }
-      }
-    }
-    if (look.connection == nullptr) return;
-    if (look.connection->step(look.fd) != Progress::failed) return;
-  }
+  return got;
 }
 
 int milliseconds_until(int64_t deadline) {
@@ -161,44 +220,100 @@ int milliseconds_until(int64_t deadline) {
   return static_cast<int>(std::min<int64_t>((left + 999'999) / 1'000'000, 1'000'000'000));
 }
 
+// A thread that is about to sleep in the kernel.
+class Waiter {
+ public:
+  explicit Waiter(EpollSet& set) : set_(set) { set_.waiters.fetch_add(1); }
+  ~Waiter() { set_.waiters.fetch_sub(1); }
+  Waiter(const Waiter&) = delete;
+  Waiter& operator=(const Waiter&) = delete;
+
+ private:
+  EpollSet& set_;
+};
+
+// Asks the kernel; sleeps if nothing was found yet.
+int wait(Harvest& harvest, int epfd, int64_t deadline, const sigset_t* mask) {
+  if (harvest.count != 0 || deadline == 0) return collect_from_kernel(harvest, epfd, 0, mask);
+  const Waiter waiter(harvest.set);
+  if (harvest.ask_again)
+    deadline = std::min(deadline, process::now() + tick);
+  else if (harvest.set.ready_head.load() != nullptr)
+    return collect_from_kernel(harvest, epfd, 0, mask);
+  const int64_t limit = std::min(deadline, harvest.set.next_deadline.load());
+  return collect_from_kernel(harvest, epfd, milliseconds_until(limit), mask);
+}
+
 }  // namespace
+
+// Handshakes whose time is up, and when the next one's is.
+void epoll_expire(EpollSet& set) {
+  const int64_t now = process::now();
+  if (now < set.next_deadline.load()) return;
+  set.next_deadline.store(std::numeric_limits<int64_t>::max());
+  Registration* at = nullptr;
+  for (;;) {
+    SlotRef hold;
+    Connection* connection = nullptr;
+    int fd = -1;
+    {
+      LockGuard guard(set.lock, true);
+      if (!guard.held()) return;
+      for (at = set.all; at != nullptr; at = at->next_of_set) {
+        const State state = at->connection->state();
+        const int64_t deadline = at->connection->deadline();
+        if (!is_under_way(state) || deadline == 0) continue;
+        if (deadline > now) {
+          note_deadline(set, deadline);
+        } else if ((fd = usable_fd(at->fd, *at->connection)) >= 0 && enter(*at->connection)) {
+          connection = at->connection;
+          hold = SlotRef(connection);
+          break;
+        }
+      }
+    }
+    if (connection == nullptr) return;
+    const Progress progress = connection->step(fd);
+    if (is_under_way(connection->state()) && connection->deadline() <= now) {
+      // Somebody else is at it: soon again, for this and those behind it.
+      if (progress != Progress::failed) note_deadline(set, now + 100 * tick);
+      return;
+    }
+  }
+}
 
 int epoll_await(EpollSet& set, int epfd, epoll_event* events, int room, int64_t deadline,
                 const sigset_t* mask) {
   if (room <= 0 || events == nullptr) return real::epoll_pwait(epfd, events, room, 0, mask);
   for (;;) {
-    uint32_t round;
-    {
-      LockGuard guard(set.lock, true);
-      round = ++set.rounds;
+    Harvest harvest{set, set.rounds.fetch_add(1) + 1, events, room};
+    // News that filled the last result must not starve what the kernel has.
+    if (set.crowded.load(std::memory_order_relaxed) && set.crowded.exchange(false))
+      collect_from_kernel(harvest, epfd, 0, mask);
+    if (set.ready_head.load(std::memory_order_relaxed) != nullptr) collect_news(harvest);
+    if (harvest.count != room && wait(harvest, epfd, deadline, mask) < 0)
+      return harvest.count != 0 ? harvest.count : -1;
+    if (harvest.count != 0) return harvest.count;
+    if (harvest.ask_again) {
+      // The kernel may go on saying what cannot be acted on now.
+      const timespec pause{.tv_sec = 0, .tv_nsec = tick};
+      if (deadline != 0 && real::ppoll(nullptr, 0, &pause, mask) < 0) return -1;
     }
-    int count = collect_news(set, round, events, room);
-    const int64_t limit = std::min(deadline, set.next_deadline.load());
-    const int timeout = count != 0 ? 0 : milliseconds_until(limit);
-    int got = 0;
-    if (count != room) {
-      if (timeout != 0) set.waiters.fetch_add(1);
-      struct Awake {
-        EpollSet& set;
-        bool counted;
-        ~Awake() {
-          if (counted) set.waiters.fetch_sub(1);
-        }
-      } awake{set, timeout != 0};
-      got = real::epoll_pwait(epfd, events + count, room - count, timeout, mask);
-    }
-    if (got < 0) return count != 0 ? count : -1;
-    count = translate(set, round, events, count, count + got);
-    if (count != 0) return count;
     const int64_t now = process::now();
-    if (now >= set.next_deadline.load()) expire(set);
+    if (now >= set.next_deadline.load()) epoll_expire(set);
     if (now >= deadline) return 0;
   }
 }
 
 bool epoll_has_news(EpollSet& set) {
   LockGuard guard(set.lock, true);
-  return guard.held() && set.ready_head != nullptr;
+  if (!guard.held()) return false;
+  while (Registration* const first = set.ready_head.load()) {
+    if (first->armed && !is_stale(*first)) return true;
+    dequeue(set);
+    first->pending = 0;
+  }
+  return false;
 }
 
 }  // namespace gaiter::shim

@@ -71,6 +71,19 @@ SlotRef find(int fd) {
   }
 }
 
+bool leads_to(int fd, const Slot& slot) {
+  const std::atomic<uint32_t>* const entry = entry_for(fd, false);
+  return entry != nullptr &&
+         entry->load(std::memory_order_acquire) == arena::number_of(arena::Block::slot, &slot);
+}
+
+int number_for(const Slot& slot) {
+  for (int fd = top.load(std::memory_order_acquire); fd >= 0; --fd) {
+    if (leads_to(fd, slot)) return fd;
+  }
+  return -1;
+}
+
 bool publish(int fd, Slot& slot) {
   std::atomic<uint32_t>* const entry = entry_for(fd, true);
   if (entry == nullptr) return false;

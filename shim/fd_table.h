@@ -28,6 +28,11 @@ inline bool has(int fd) {
 // Enters the slot behind `fd`; empty if there is none.
 SlotRef find(int fd);
 
+// Whether `fd` leads to `slot`, which the caller keeps from ending; and any number
+// that does, or -1 (slow).
+bool leads_to(int fd, const Slot& slot);
+int number_for(const Slot& slot);
+
 // Puts `slot` behind `fd` (which has none) and counts the descriptor. False if
 // there is no memory for the entry.
 [[nodiscard]] bool publish(int fd, Slot& slot);

@@ -51,7 +51,7 @@ int connect_protected(int fd, const sockaddr* address, socklen_t length, Connect
                       ActiveRule& rule) {
   std::string name = rule.settings().server_name;
   if (name.empty()) name = names::name_for(address);
-  connection.begin_connect(rule, std::move(name));
+  connection.begin_connect(rule, std::move(name), address);
   // A descriptor that survives exec would carry on in clear.
   const int descriptor_flags = real::fcntl(fd, F_GETFD, nullptr);
   connection.close_on_exec = (descriptor_flags & FD_CLOEXEC) != 0;
@@ -64,10 +64,7 @@ int connect_protected(int fd, const sockaddr* address, socklen_t length, Connect
   }
   if (result != 0) {
     const int error = errno;
-    if (error == EINPROGRESS || error == EINTR) {
-      connection.start_clock();
-      return fail_with(error);
-    }
+    if (error == EINPROGRESS || error == EINTR) return fail_with(error);
     connection.abandon_connect(0);
     epoll_give_back(connection);
     if (!connection.close_on_exec) real::fcntl(fd, F_SETFD, nullptr);
@@ -82,6 +79,8 @@ int connect_protected(int fd, const sockaddr* address, socklen_t length, Connect
 
 // connect(2) on a socket whose connection was begun before.
 int connect_again(int fd, Connection& connection) {
+  if (connection.state() == State::failed || connection.rule().inbound())
+    return fail_with(connection.state() == State::failed ? connection.error() : EISCONN);
   const bool was_reported = connection.connect_reported;
   if (connection.secure(fd, 0, SO_SNDTIMEO) != 0)
     return fail_with(errno == EAGAIN ? EALREADY : errno);
@@ -89,21 +88,22 @@ int connect_again(int fd, Connection& connection) {
   return was_reported ? fail_with(EISCONN) : 0;
 }
 
-int adopt_accepted(int fd, int flags) {
+// `remote` is the peer, or of no family if that was not told.
+int adopt_accepted(int fd, Address& remote, int flags) {
   const auto let_go = [&] {
     if ((flags & SOCK_CLOEXEC) == 0) real::fcntl(fd, F_SETFD, nullptr);
     return fd;
   };
   Address local;
-  Address remote;
   socklen_t length = sizeof remote.storage;
   if (!local_address(fd, local)) return let_go();
-  getpeername(fd, remote.get(), &length);
+  if (remote.storage.ss_family == AF_UNSPEC) getpeername(fd, remote.get(), &length);
   const Decision decision = decide(Direction::inbound, local.get(), remote.get());
   if (decision.verdict == Verdict::pass) return let_go();
   Connection* connection;
   if (decision.verdict == Verdict::protect) {
     connection = Connection::make(State::pending, decision.rule);
+    if (connection != nullptr) connection->set_remote(remote.get());
   } else {
     log_blocked(decision.rule, fd, remote.get(), decision.why);
     connection = Connection::make_refused(EACCES);
@@ -179,8 +179,12 @@ int hook_connect(int fd, const sockaddr* address, socklen_t length) {
 int hook_accept4(int fd, sockaddr* address, socklen_t* length, int flags) {
   if (!concerned(gaiter::policy::Direction::inbound))
     return real::accept4(fd, address, length, flags);
-  const int accepted = real::accept4(fd, address, length, flags | SOCK_CLOEXEC);
-  return accepted < 0 ? accepted : adopt_accepted(accepted, flags);
+  Address remote;
+  socklen_t remote_length = sizeof remote.storage;
+  const bool own = address == nullptr;
+  const int accepted = real::accept4(fd, own ? remote.get() : address,
+                                     own ? &remote_length : length, flags | SOCK_CLOEXEC);
+  return accepted < 0 ? accepted : adopt_accepted(accepted, remote, flags);
 }
 
 int hook_accept(int fd, sockaddr* address, socklen_t* length) {
@@ -205,7 +209,7 @@ int hook_listen(int fd, int backlog) {
     // Keys are read now: later the program may have given up the right to.
     if (decision.verdict == Verdict::protect) {
       if (const auto context = decision.rule->context(); !context) {
-        log_refused(*decision.rule, fd, context.error());
+        log_refused(*decision.rule, fd, nullptr, context.error());
         return fail_with(EACCES);
       }
     }
@@ -232,6 +236,7 @@ int hook_getsockopt(int fd, int level, int name, void* value, socklen_t* length)
   int error = 0;
   if (connection->state() == State::failed) error = connection->error();
   if (connection->state() == State::fresh) error = connection->take_connect_error();
+  if (connection->state() == State::open) error = connection->take_read_error();
   if (error == 0 && connection->state() != State::connecting)
     return real::getsockopt(fd, level, name, value, length);
   std::memcpy(value, &error, sizeof error);

@@ -15,11 +15,22 @@
 namespace gaiter::shim {
 namespace {
 
+// SO_LINGER with no time: the program wants a reset, not an end.
+bool aborts(int fd) {
+  linger option{};
+  socklen_t length = sizeof option;
+  return real::getsockopt(fd, SOL_SOCKET, SO_LINGER, &option, &length) == 0 &&
+         option.l_onoff != 0 && option.l_linger == 0;
+}
+
 // What must be said before the kernel closes the last descriptor.
 void before_close(int fd) {
   const SlotRef slot = fd_table::find(fd);
   Connection* const connection = as_connection(slot);
-  if (connection == nullptr || descriptors(*slot.get()) != 1) return;
+  if (connection == nullptr || descriptors(*slot.get()) != 1 || !connection->is_protected() ||
+      aborts(fd)) {
+    return;
+  }
   connection->say_goodbye(fd, process::now() + goodbye_patience);
   connection->swallow_control(fd);
 }

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "shim/decision.h"
 #include "shim/epoll_set.h"
 #include "shim/hooks.h"
 #include "shim/process.h"
@@ -116,6 +117,13 @@ class WatchedSet {
   SlotRef slot_;
 };
 
+int watch_set(int epfd) {
+  if (epfd >= 0 &&
+      (concerned(policy::Direction::inbound) || concerned(policy::Direction::outbound)))
+    epoll_created(epfd);
+  return epfd;
+}
+
 [[noreturn]] void overflow() {
   static constexpr char message[] = "*** buffer overflow detected ***: terminated\n";
   [[maybe_unused]] const ssize_t ignored = real::write(2, message, sizeof message - 1);
@@ -177,15 +185,18 @@ int hook_pselect(int count, fd_set* readable, fd_set* writable, fd_set* exceptio
   return select_by_poll(count, sets, deadline_in(timeout), mask);
 }
 
-int hook_epoll_create(int size) { return real::epoll_create(size); }
-int hook_epoll_create1(int flags) { return real::epoll_create1(flags); }
+int hook_epoll_create(int size) { return watch_set(real::epoll_create(size)); }
+int hook_epoll_create1(int flags) { return watch_set(real::epoll_create1(flags)); }
 
 int hook_epoll_ctl(int set, int operation, int fd, epoll_event* event) {
   if (!fd_table::has(fd)) [[likely]]
     return real::epoll_ctl(set, operation, fd, event);
   const SlotRef slot = fd_table::find(fd);
   Connection* const connection = as_connection(slot);
-  if (connection == nullptr) return real::epoll_ctl(set, operation, fd, event);
+  if (connection == nullptr) {
+    if (slot && operation == EPOLL_CTL_ADD) epoll_nest(static_cast<EpollSet&>(*slot.get()));
+    return real::epoll_ctl(set, operation, fd, event);
+  }
   return epoll_control(set, operation, fd, *connection, event);
 }
 

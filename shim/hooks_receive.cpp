@@ -47,6 +47,13 @@ ssize_t take(int fd, Connection& connection, void* buffer, size_t length, int fl
   return take(fd, connection, &piece, 1, flags);
 }
 
+// recv(2) of no bytes still waits until there are some; read(2) does not.
+ssize_t take_nothing(int fd, Connection& connection, int flags) {
+  uint8_t byte;
+  const ssize_t got = take(fd, connection, &byte, 1, flags | MSG_PEEK);
+  return std::min<ssize_t>(got, 0);
+}
+
 ssize_t take_message(int fd, Connection& connection, msghdr* message, int flags) {
   if (message == nullptr) return fail_with(EFAULT);
   const ssize_t got = take(fd, connection, message->msg_iov, message->msg_iovlen, flags);
@@ -90,7 +97,8 @@ ssize_t hook_recvfrom(int fd, void* buffer, size_t length, int flags, sockaddr* 
   const Protected connection(fd);
   if (!connection || (flags & MSG_ERRQUEUE) != 0)
     return real::recvfrom(fd, buffer, length, flags, from, from_length);
-  const ssize_t got = take(fd, *connection, buffer, length, flags);
+  const ssize_t got = length != 0 ? take(fd, *connection, buffer, length, flags)
+                                  : take_nothing(fd, *connection, flags);
   if (got >= 0 && from != nullptr && from_length != nullptr) *from_length = 0;
   return got;
 }

@@ -1,5 +1,7 @@
 // {fmt} is compiled into this file alone; others need no more than its types.
 #define FMT_HEADER_ONLY
+// Without its use of std::locale, which brings 500 KiB of libstdc++ and constructors.
+#define FMT_STATIC_THOUSANDS_SEPARATOR ','
 #include "shim/log.h"
 
 #include <fmt/format.h>

@@ -47,11 +47,13 @@ class KernelArray {
   pollfd* data_;
 };
 
-uint32_t bits(short events) { return static_cast<uint16_t>(events); }
-
-bool is_under_way(State state) {
-  return state == State::pending || state == State::connecting || state == State::handshaking;
+// Whether a handshake's clock runs.
+bool must_end_in_time(const Connection& connection) {
+  const State state = connection.state();
+  return (state == State::pending || state == State::handshaking) && connection.deadline() != 0;
 }
+
+uint32_t bits(short events) { return static_cast<uint16_t>(events); }
 
 // Looks at one descriptor before the wait: what the program may see at once, and
 // what the kernel must be asked. Bounds the wait.
@@ -62,34 +64,35 @@ short before(const pollfd& wanted, pollfd& asked, int64_t& limit) {
   const SlotRef slot = fd_table::find(wanted.fd);
   if (!slot) return 0;
   if (slot.get()->kind == Kind::epoll_set) {
-    const bool news = epoll_has_news(static_cast<EpollSet&>(*slot.get()));
-    return news ? static_cast<short>(wanted.events & (POLLIN | POLLRDNORM)) : short{0};
+    auto& set = static_cast<EpollSet&>(*slot.get());
+    set.polled.store(true);
+    epoll_expire(set);
+    limit = std::min(limit, set.next_deadline.load());
+    return epoll_has_news(set) ? static_cast<short>(wanted.events & (POLLIN | POLLRDNORM))
+                               : short{0};
   }
   auto& connection = static_cast<Connection&>(*slot.get());
   const uint32_t visible = connection.ready(wanted.fd, bits(wanted.events), 0);
   asked.events = static_cast<short>(connection.kernel_interest(bits(wanted.events)));
-  if (is_under_way(connection.state()) && connection.deadline() != 0)
-    limit = std::min(limit, connection.deadline());
+  if (must_end_in_time(connection)) limit = std::min(limit, connection.deadline());
   return static_cast<short>(visible);
 }
 
-short after(const pollfd& wanted, const pollfd& asked, int64_t& limit) {
+// And after it.
+short after(const pollfd& wanted, const pollfd& asked, bool& ask_again) {
   if (wanted.fd < 0 || !fd_table::has(wanted.fd)) return asked.revents;
   const SlotRef slot = fd_table::find(wanted.fd);
   Connection* const connection = as_connection(slot);
   if (connection == nullptr) return asked.revents;
-  const bool was_under_way = is_under_way(connection->state());
-  if (asked.revents == 0 && !(was_under_way && process::now() >= connection->deadline())) return 0;
-  const uint32_t visible = connection->ready(wanted.fd, bits(wanted.events), bits(asked.revents));
-  // Kernel events that led to nothing: somebody else is at the handshake.
-  if (visible == 0 && is_under_way(connection->state()) &&
-      connection->last_progress() == Progress::wait_other) {
-    limit = std::min(limit, process::now() + tick);
+  if (asked.revents == 0 &&
+      !(must_end_in_time(*connection) && process::now() >= connection->deadline())) {
+    return 0;
   }
+  const uint32_t visible = connection->ready(wanted.fd, bits(wanted.events), bits(asked.revents));
+  if ((visible & Connection::ask_again) != 0) ask_again = true;
   return static_cast<short>(visible);
 }
 
-// Waits without asking the kernel about those that only another can bring on.
 int wait(pollfd* asked, nfds_t count, int64_t limit, const sigset_t* mask) {
   if (limit == forever) return real::ppoll(asked, count, nullptr, mask);
   const int64_t left = std::max<int64_t>(limit == 0 ? 0 : limit - process::now(), 0);
@@ -124,12 +127,12 @@ int await_readiness(pollfd* fds, nfds_t count, int64_t deadline, const sigset_t*
     if (got < 0 && visible == 0) return -1;
     if (got > 0 || visible == 0) {
       visible = 0;
-      int64_t again = forever;
+      bool ask_again = false;
       for (nfds_t i = 0; i < count; ++i) {
-        fds[i].revents = static_cast<short>(fds[i].revents | after(fds[i], asked[i], again));
+        fds[i].revents = static_cast<short>(fds[i].revents | after(fds[i], asked[i], ask_again));
         visible += fds[i].revents != 0;
       }
-      if (visible == 0 && again != forever) {
+      if (visible == 0 && ask_again && deadline != 0) {
         const timespec pause{0, tick};
         if (real::ppoll(nullptr, 0, &pause, mask) < 0) return -1;
       }

@@ -6,7 +6,9 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <string>
 
+#include "shim/connection.h"
 #include "shim/decision.h"
 #include "shim/log.h"
 
@@ -70,19 +72,26 @@ EndpointText describe(const sockaddr* address) {
   return result;
 }
 
-EndpointText endpoint(int fd, int (*query)(int, sockaddr*, socklen_t*)) {
+EndpointText local_end(int fd) {
   sockaddr_storage storage{};
   socklen_t length = sizeof storage;
   auto* const address = reinterpret_cast<sockaddr*>(&storage);
-  if (query(fd, address, &length) != 0) return {"-"};
+  if (getsockname(fd, address, &length) != 0) return {"-"};
   return describe(address);
 }
 
-int get_local(int fd, sockaddr* address, socklen_t* length) {
-  return getsockname(fd, address, length);
+EndpointText remote_end(const sockaddr* remote) {
+  return remote != nullptr ? describe(remote) : EndpointText{"-"};
 }
-int get_remote(int fd, sockaddr* address, socklen_t* length) {
-  return getpeername(fd, address, length);
+
+// A value in quotes: what is in it cannot end it.
+std::string quoted(std::string_view text) {
+  std::string result = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') result += '\\';
+    result += c;
+  }
+  return result + '"';
 }
 
 const char* version_name(engine::Version version) {
@@ -96,35 +105,38 @@ int errno_of(Cause cause, bool inbound) {
   return inbound ? ECONNRESET : row_of(cause).outbound;
 }
 
-void log_refused(const ActiveRule& rule, int fd, const engine::Failure& failure) {
+void log_refused(const ActiveRule& rule, int fd, const sockaddr* remote,
+                 const engine::Failure& failure) {
   log::line(log::Level::warning,
-            "refused rule={} local={} remote={} cause={} errno={} reason=\"{}\" advice=\"{}\"",
-            rule.rule().name, endpoint(fd, get_local).text, endpoint(fd, get_remote).text,
+            "refused rule={} local={} remote={} cause={} errno={} reason={} advice={}",
+            rule.rule().name, local_end(fd).text, remote_end(remote).text,
             row_of(failure.cause).word, strerrorname_np(errno_of(failure.cause, rule.inbound())),
-            failure.reason, failure.advice);
+            quoted(failure.reason), quoted(failure.advice));
 }
 
 void log_blocked(const ActiveRule* rule, int fd, const sockaddr* remote, const char* why) {
   log::line(log::Level::warning,
-            "refused rule={} local={} remote={} cause=blocked errno=EACCES reason=\"{}\"",
-            rule != nullptr ? rule->rule().name.c_str() : "-", endpoint(fd, get_local).text,
-            remote != nullptr ? describe(remote).text : "-", why);
+            "refused rule={} local={} remote={} cause=blocked errno=EACCES reason={}",
+            rule != nullptr ? rule->rule().name : "-", local_end(fd).text, remote_end(remote).text,
+            quoted(why));
 }
 
-void log_secured(const ActiveRule& rule, int fd, const engine::Summary& summary,
+void log_secured(const Connection& connection, int fd, const engine::Summary& summary,
                  int64_t nanoseconds) {
+  if (!log::wanted(log::Level::info)) return;
   log::line(log::Level::info,
-            "secured rule={} local={} remote={} version={} suite={} aead=\"{}\" peer=\"{}\" "
-            "resumed={} handshake_ms={:.1f}",
-            rule.rule().name, endpoint(fd, get_local).text, endpoint(fd, get_remote).text,
-            version_name(summary.version), summary.suite, engine::describe(summary.back_end),
-            summary.peer, summary.resumed ? "yes" : "no", static_cast<double>(nanoseconds) / 1e6);
+            "secured rule={} local={} remote={} version={} suite={} aead={} peer={} resumed={} "
+            "handshake_ms={:.1f}",
+            connection.rule().rule().name, local_end(fd).text, remote_end(connection.remote()).text,
+            version_name(summary.version), summary.suite,
+            quoted(engine::describe(summary.back_end)), quoted(summary.peer),
+            summary.resumed ? "yes" : "no", static_cast<double>(nanoseconds) / 1e6);
 }
 
-void log_broken(const ActiveRule& rule, int fd, const char* cause, const char* reason) {
-  log::line(log::Level::warning, "broken rule={} local={} remote={} cause={} reason=\"{}\"",
-            rule.rule().name, endpoint(fd, get_local).text, endpoint(fd, get_remote).text, cause,
-            reason);
+void log_broken(const Connection& connection, int fd, const char* cause, const char* reason) {
+  log::line(log::Level::warning, "broken rule={} local={} remote={} cause={} reason={}",
+            connection.rule().rule().name, local_end(fd).text, remote_end(connection.remote()).text,
+            cause, quoted(reason));
 }
 
 }  // namespace gaiter::shim

@@ -12,15 +12,17 @@
 namespace gaiter::shim {
 
 class ActiveRule;
+class Connection;
 
 int errno_of(engine::Cause cause, bool inbound);
 
-// One line each. `fd` is the socket, for its endpoints.
-void log_refused(const ActiveRule& rule, int fd, const engine::Failure& failure);
+// One line each. `fd` is the socket, for its local end; `remote` may be nullptr.
+void log_refused(const ActiveRule& rule, int fd, const sockaddr* remote,
+                 const engine::Failure& failure);
 void log_blocked(const ActiveRule* rule, int fd, const sockaddr* remote, const char* why);
-void log_secured(const ActiveRule& rule, int fd, const engine::Summary& summary,
+void log_secured(const Connection& connection, int fd, const engine::Summary& summary,
                  int64_t nanoseconds);
-// A connection that was open and ended badly, or a call that was refused.
-void log_broken(const ActiveRule& rule, int fd, const char* cause, const char* reason);
+// A connection that was open and ended badly.
+void log_broken(const Connection& connection, int fd, const char* cause, const char* reason);
 
 }  // namespace gaiter::shim

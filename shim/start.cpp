@@ -2,8 +2,8 @@
 
 #include <pthread.h>
 
-#include "engine/handshake.h"
 #include "shim/connection.h"
+#include "shim/core.h"
 #include "shim/decision.h"
 #include "shim/epoll_set.h"
 #include "shim/exec_environment.h"
@@ -20,7 +20,7 @@ namespace {
 // In this order, and back: a handshake step may ask for a decision's context,
 // and either may touch the table.
 void before_fork() {
-  engine::before_fork();
+  core::before_fork();
   decisions_before_fork();
   fd_table::freeze_for_fork();
 }
@@ -28,7 +28,7 @@ void before_fork() {
 void after_fork_in_parent() {
   fd_table::thaw_in_parent();
   decisions_after_fork();
-  engine::after_fork_in_parent();
+  core::after_fork_in_parent();
 }
 
 void after_fork_in_child() {
@@ -37,7 +37,7 @@ void after_fork_in_child() {
   epoll_after_fork_in_child();
   names::after_fork_in_child();
   decisions_after_fork();
-  engine::after_fork_in_child();
+  core::after_fork_in_child();
 }
 
 // Hooks may be called before this (other constructors) and after end() (other
@@ -46,6 +46,7 @@ void after_fork_in_child() {
   real::bind();
   process::start();
   log::start();
+  core::start();
   exec_environment::start();
   pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 }

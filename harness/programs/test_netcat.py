@@ -102,11 +102,22 @@ def test_openssl_sends_a_file_to_nc(listening_nc, processes, files, ca, version)
 @pytest.mark.tls_only
 @pytest.mark.parametrize("version", VERSIONS)
 def test_nc_receives_a_file_from_openssl(processes, ports, place, files, pki, client_side, version):
+    """s_server is given the file when the handshake is over: with data to send before, it takes
+    the client's Finished for data and waits for more in a blocking read."""
     secret = make_file(files[1], 5 << 20)
     port = ports.free()
+    feed = os.path.join(place, "feed")
+    os.mkfifo(feed)
+    keep = os.open(feed, os.O_RDWR)
     server = processes.start(openssl_server(port, pki.server.files(place, "server"), version,
-                                            extra=("-quiet", "-naccept", "1")), stdin=files[1])
+                                            extra=("-quiet", "-naccept", "1")), stdin=feed)
     wait_listening(port, server)
     client_side.outbound(port)
-    client = processes.run(["nc", "-d", "localhost", port], environment=client_side.environment())
-    assert checksum(client.stdout) == checksum(secret)
+    client = processes.start(["nc", "-d", "localhost", port],
+                             environment=client_side.environment())
+    client_side.secured(1)
+    with open(feed, "wb") as pipe:
+        os.close(keep)
+        pipe.write(secret)
+    assert client.wait(20) == 0, client.describe()
+    assert checksum(client.out_path) == checksum(secret)
