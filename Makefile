@@ -52,7 +52,7 @@ all: deps  ## build build/libgaiter.so and build/gaiter (installs missing packag
 	@$(MAKE) --no-print-directory binaries
 
 .PHONY: binaries
-binaries: $B/libgaiter.so $B/gaiter
+binaries: $B/libgaiter.so $B/libgaiter-core.so $B/gaiter
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  make \1\t/' | expand -t 16
@@ -91,11 +91,25 @@ $B/exports.map: shim/symbols.def shim/exports.awk
 	@mkdir -p $(@D)
 	awk -f shim/exports.awk shim/symbols.def > $@
 
+# What the front (shim) calls in the core (all else), see shim/core.h. The first line
+# names the build, so that halves of different builds do not meet.
+$B/core_symbols.def: $(SHIM_OBJECTS) $(CORE_OBJECTS) shim/core_symbols.awk
+	echo "BUILD(gaiter_core_$$(cat $(SHIM_OBJECTS) $(CORE_OBJECTS) | sha256sum | cut -c 1-16))" > $@
+	nm -A -P -g $(SHIM_OBJECTS) $(CORE_OBJECTS) | awk -f shim/core_symbols.awk >> $@
+
+$B/obj/shim/core_%.o: shim/core_%.S $B/core_symbols.def
+	$(CC) -I$B -c -o $@ $<
+
 # Linked by the C driver: the C++ one would add libm, which nothing here calls.
-$B/libgaiter.so: $(SHIM_OBJECTS) $(CORE_OBJECTS) $B/libconfig.a $B/exports.map
-	$(CC) -shared -o $@ $(SHIM_OBJECTS) $(CORE_OBJECTS) -static-libgcc \
-	  -Wl,--version-script=$B/exports.map -Wl,--exclude-libs,ALL -Wl,-Bsymbolic -Wl,--gc-sections \
-	  -Wl,-z,now -Wl,-z,relro -Wl,-z,nodelete -Wl,-z,defs $(LIBS) -l:libstdc++.a
+LINK_LIBRARY = $(CC) -shared -o $@ -static-libgcc \
+  -Wl,--exclude-libs,ALL -Wl,-Bsymbolic -Wl,--gc-sections \
+  -Wl,-z,now -Wl,-z,relro -Wl,-z,nodelete -Wl,-z,defs
+
+$B/libgaiter.so: $(SHIM_OBJECTS) $B/obj/shim/core_stubs.o $B/exports.map
+	$(LINK_LIBRARY) -Wl,--version-script=$B/exports.map $(filter %.o,$^) -l:libstdc++.a
+
+$B/libgaiter-core.so: $(CORE_OBJECTS) $B/obj/shim/core_table.o $B/libconfig.a shim/core.map
+	$(LINK_LIBRARY) -Wl,--version-script=shim/core.map $(filter %.o,$^) $(LIBS) -l:libstdc++.a
 
 $B/gaiter: $(CLI_OBJECTS) $(CORE_OBJECTS) $B/libconfig.a
 	$(CXX) -o $@ $(CLI_OBJECTS) $(CORE_OBJECTS) $(SANITIZE_LDFLAGS) -Wl,--gc-sections $(LIBS)
@@ -152,6 +166,7 @@ format:  ## lay out the C++ code with clang-format
 install:  ## install into $(DESTDIR)$(PREFIX)
 	install -D -m 0755 $B/gaiter $(DESTDIR)$(PREFIX)/bin/gaiter
 	install -D -m 0644 $B/libgaiter.so $(DESTDIR)$(LIBDIR)/libgaiter.so
+	install -D -m 0644 $B/libgaiter-core.so $(DESTDIR)$(LIBDIR)/libgaiter-core.so
 
 clean:  ## remove everything that was built
 	rm -rf build

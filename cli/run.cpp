@@ -39,7 +39,8 @@ std::string absolute(const std::string& path) {
   return error ? path : absolute.string();
 }
 
-// libgaiter.so beside this very program (a build tree), or where it is installed.
+// libgaiter.so beside this very program (a build tree), or where it is installed;
+// its core is beside it (shim/core.h).
 OrRefusal<std::string> find_library() {
   std::error_code error;
   const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
@@ -53,6 +54,12 @@ OrRefusal<std::string> find_library() {
           fmt::format("{} cannot be preloaded from a path with a space or a colon; "
                       "move it (ld.so(8))",
                       library));
+    }
+    const std::string core = std::filesystem::path(library).replace_filename("libgaiter-core.so");
+    if (access(core.c_str(), R_OK) != 0) {
+      return refuse(
+          fmt::format("{} cannot be read, and libgaiter.so needs it: {}; build or install both",
+                      core, std::strerror(errno)));
     }
     return library;
   }

@@ -22,10 +22,15 @@ struct OpenSslDeleter {
   }
 };
 
+// OpenSSL's own, out of line: the shim hands these objects on, and has no OpenSSL.
+void free_key(EVP_PKEY* key);
+void free_certificate(X509* certificate);
+void free_trust_store(X509_STORE* store);
+
 using BioPtr = std::unique_ptr<BIO, OpenSslDeleter<BIO_free_all>>;
-using KeyPtr = std::unique_ptr<EVP_PKEY, OpenSslDeleter<EVP_PKEY_free>>;
-using CertificatePtr = std::unique_ptr<X509, OpenSslDeleter<X509_free>>;
-using TrustStorePtr = std::unique_ptr<X509_STORE, OpenSslDeleter<X509_STORE_free>>;
+using KeyPtr = std::unique_ptr<EVP_PKEY, OpenSslDeleter<free_key>>;
+using CertificatePtr = std::unique_ptr<X509, OpenSslDeleter<free_certificate>>;
+using TrustStorePtr = std::unique_ptr<X509_STORE, OpenSslDeleter<free_trust_store>>;
 
 // The private OSSL_LIB_CTX that every Gaiter operation uses; made at the first
 // call, never freed (a preload has no safe moment to do so). Thread-safe.

@@ -45,6 +45,7 @@ bool fail(const char* what, const char* detail) {
 
 bool open_core() {
   char path[PATH_MAX + sizeof core_name];
+  if (front[0] == '\0') start();  // called by a constructor that runs before ours
   if (realpath(front, path) == nullptr) return fail(front, std::strerror(errno));
   std::strcpy(std::strrchr(path, '/') + 1, core_name);
   // Not RTLD_DEEPBIND: core and front must share the program's own malloc.

@@ -10,6 +10,7 @@ REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__f
 # Another tree of objects may be tested, or one that nobody rebuilds meanwhile.
 BUILD = os.environ.get("HARNESS_BUILD") or os.path.join(REPOSITORY, "build")
 LIBRARY = os.path.join(BUILD, "libgaiter.so")
+CORE = os.path.join(BUILD, "libgaiter-core.so")
 COMMAND = os.path.join(BUILD, "gaiter")
 
 
