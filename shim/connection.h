@@ -106,8 +106,9 @@ class Connection : public Slot {
 
   // ---- handshake (connection_handshake.cpp) ----
 
-  // Goes as far as it goes without waiting.
-  Progress step(int fd);
+  // Goes as far as it goes without waiting. `polls`: the caller asks the kernel,
+  // by poll(2), for what this waits for, so what is not there yet is not looked for.
+  Progress step(int fd, bool polls = false);
   // Until open: waits if the socket is blocking and `flags` has no MSG_DONTWAIT.
   // 0, or -1 with errno (EAGAIN, EINTR, or the refusal's).
   int secure(int fd, int flags, int timeout_option);
@@ -166,7 +167,7 @@ class Connection : public Slot {
   void drop_private_part();
 
   std::chrono::milliseconds handshake_timeout() const;
-  Progress step_locked(int fd);
+  Progress step_locked(int fd, bool polls);
   Progress check_tcp(int fd);
   bool begin_handshake(int fd);
   void install(int fd, engine::Secured secured);

@@ -220,7 +220,9 @@ int Connection::secure(int fd, int flags, int timeout_option) {
   std::optional<bool> waits;  // unknown yet
   const auto ask_if_waits = [&] { waits = (flags & MSG_DONTWAIT) == 0 && is_blocking(fd); };
   // A client always has to wait for an answer, a server may find one.
-  if (state() == State::connecting && !rule_->inbound()) ask_if_waits();
+  const State before = state();
+  if ((before == State::connecting || before == State::handshaking) && !rule_->inbound())
+    ask_if_waits();
   for (;;) {
     const Progress progress = step(fd, waits.value_or(false));
     if (progress == Progress::done) return 0;
