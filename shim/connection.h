@@ -57,7 +57,7 @@ struct Reading {
   bool shut = false;                     // by the program's own shutdown(2)
   bool cut_off = false;                  // FIN without close_notify
   int error = 0;                         // that readiness took from the socket, for the next read
-  bool drained = false;                  // the last recv took all that the kernel had
+  std::atomic<bool> drained{false};      // the kernel had no more than the last recv took
   bool expects_tickets = false;          // client, TLS 1.3, before the first data
   bool fetched = false;                  // a recv gave something since the inbox was settled
   const Registration* asking = nullptr;  // on whose behalf data is read ahead
@@ -138,7 +138,6 @@ class Connection : public Slot {
   uint32_t kernel_interest(uint32_t wanted) const;
   Reading::Hint read_hint() const { return reading_.hint.load(std::memory_order_acquire); }
   bool output_waits() const { return writing_.urgent.load(std::memory_order_acquire); }
-  // Under the reading lock.
   bool kernel_drained() const { return reading_.drained; }
 
   // An error that readiness came upon, for SO_ERROR; taken once.

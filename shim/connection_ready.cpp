@@ -34,7 +34,10 @@ uint32_t Connection::ready(int fd, uint32_t wanted, uint32_t kernel, const Regis
     const Progress progress = step(fd);
     errno = saved_errno;
     now = state();
-    if (now == State::fresh) return kernel & (wanted | always_bits);  // TCP refused
+    if (now == State::fresh) {  // TCP refused; the kernel was asked for less than all
+      if ((kernel & POLLHUP) != 0) kernel |= in_bits | out_bits | POLLRDHUP;
+      return kernel & (wanted | always_bits);
+    }
     if (progress == Progress::wait_other) return ask_again;
     if (progress != Progress::done && progress != Progress::failed) return 0;
     kernel = (kernel & ~out_bits) | (output_waits() ? 0 : out_bits);
@@ -45,8 +48,11 @@ uint32_t Connection::ready(int fd, uint32_t wanted, uint32_t kernel, const Regis
   if ((wanted & (in_bits | POLLRDHUP)) != 0) {
     const Reading::Hint hint = read_hint();
     bool readable = hint == Reading::Hint::something;
-    if (!readable &&
-        (hint == Reading::Hint::unsure || (kernel & (in_bits | POLLRDHUP | always_bits)) != 0)) {
+    const bool arrived = (kernel & (in_bits | POLLRDHUP | always_bits)) != 0;
+    if (readable) {
+      // The next read must not stop short of it: this may have been its only edge.
+      if (arrived) reading_.drained.store(false, std::memory_order_relaxed);
+    } else if (arrived || hint == Reading::Hint::unsure) {
       readable = pull(fd, asking);
     }
     if (readable) visible |= wanted & in_bits;

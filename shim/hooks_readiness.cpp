@@ -5,7 +5,6 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "shim/decision.h"
 #include "shim/epoll_set.h"
 #include "shim/hooks.h"
 #include "shim/process.h"
@@ -118,9 +117,7 @@ class WatchedSet {
 };
 
 int watch_set(int epfd) {
-  if (epfd >= 0 &&
-      (concerned(policy::Direction::inbound) || concerned(policy::Direction::outbound)))
-    epoll_created(epfd);
+  if (epfd >= 0) epoll_created(epfd);
   return epfd;
 }
 
