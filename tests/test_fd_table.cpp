@@ -1,0 +1,163 @@
+// The shared arena's blocks, and the table from descriptor numbers to slots.
+#include "shim/fd_table.h"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csetjmp>
+#include <cstdarg>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <set>
+#include <thread>
+#include <vector>
+
+#include "shim/arena.h"
+#include "shim/connection.h"
+#include "shim/process.h"
+
+extern "C" {
+#include <cmocka.h>
+}
+
+using namespace gaiter::shim;
+
+namespace {
+
+Connection* fresh() { return Connection::make(State::fresh, nullptr); }
+
+void blocks_are_distinct_and_come_back(void**) {
+  std::set<void*> seen;
+  for (int i = 0; i < 100; ++i) {
+    void* const block = arena::allocate(arena::Block::batch);
+    assert_non_null(block);
+    std::memset(block, i, arena::batch_size);
+    assert_true(seen.insert(block).second);
+  }
+  for (void* block : seen) arena::release(arena::Block::batch, block);
+  for (int i = 0; i < 100; ++i) {
+    void* const block = arena::allocate(arena::Block::batch);
+    assert_true(seen.contains(block));
+  }
+  for (void* block : seen) arena::release(arena::Block::batch, block);
+}
+
+void threads_never_get_the_same_block(void**) {
+  std::vector<std::thread> threads;
+  std::atomic<int> clashes = 0;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&clashes, t] {
+      for (int i = 0; i < 20'000; ++i) {
+        auto* const block =
+            static_cast<std::atomic<int>*>(arena::allocate(arena::Block::registration));
+        block[1].store(t);
+        if (block[1].load() != t) ++clashes;
+        arena::release(arena::Block::registration, block);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  assert_int_equal(clashes.load(), 0);
+}
+
+void numbers_lead_back_to_their_blocks(void**) {
+  void* const block = arena::allocate(arena::Block::slot);
+  const uint32_t number = arena::number_of(arena::Block::slot, block);
+  assert_int_not_equal(number, 0);
+  assert_ptr_equal(arena::at(arena::Block::slot, number), block);
+  arena::release(arena::Block::slot, block);
+}
+
+void publish_and_withdraw(int fd) {
+  Connection* const connection = fresh();
+  assert_false(fd_table::has(fd));
+  assert_true(fd_table::publish(fd, *connection));
+  assert_true(fd_table::has(fd));
+  assert_ptr_equal(fd_table::find(fd).get(), connection);
+  assert_int_equal(descriptors(*connection), 1);
+  assert_ptr_equal(fd_table::withdraw(fd), connection);
+  fd_table::settle(fd);
+  assert_false(fd_table::has(fd));
+  assert_null(fd_table::find(fd).get());
+  leave(*connection, Slot::descriptor);
+}
+
+void an_entry_comes_and_goes(void**) {
+  for (const int fd : {0, 7, 65'535, 65'536, 1'000'000, (1 << 30) - 1}) publish_and_withdraw(fd);
+}
+
+void impossible_numbers_have_no_entry(void**) {
+  for (const int fd : {-1, INT32_MIN, 1 << 30, INT32_MAX}) {
+    assert_false(fd_table::has(fd));
+    assert_null(fd_table::withdraw(fd));
+  }
+}
+
+void an_operation_keeps_a_slot_whose_descriptor_is_gone(void**) {
+  Connection* const connection = fresh();
+  assert_true(fd_table::publish(9, *connection));
+  {
+    const SlotRef hold = fd_table::find(9);
+    leave(*fd_table::withdraw(9), Slot::descriptor);
+    fd_table::settle(9);
+    assert_false(enter(*connection));  // nobody new comes in
+    assert_int_equal(connection->references.load(), Slot::operation);
+  }
+  assert_int_equal(connection->references.load(), 0);
+}
+
+void look_ups_race_with_close_and_reuse(void**) {
+  std::atomic<bool> done = false;
+  std::thread reader([&] {
+    while (!done) {
+      const SlotRef slot = fd_table::find(11);
+      if (slot && slot.get()->kind != Kind::connection) std::abort();
+    }
+  });
+  for (int i = 0; i < 50'000; ++i) {
+    Connection* const connection = fresh();
+    assert_true(fd_table::publish(11, *connection));
+    leave(*fd_table::withdraw(11), Slot::descriptor);
+    fd_table::settle(11);
+  }
+  done = true;
+  reader.join();
+}
+
+void fork_counts_each_descriptor_once_more(void**) {
+  Connection* const connection = fresh();
+  assert_true(fd_table::publish(12, *connection));
+  fd_table::freeze_for_fork();
+  const pid_t child = fork();
+  if (child == 0) {
+    process::after_fork_in_child();
+    fd_table::thaw_in_child();
+    leave(*fd_table::withdraw(12), Slot::descriptor);
+    _exit(0);
+  }
+  fd_table::thaw_in_parent();
+  int status;
+  assert_int_equal(waitpid(child, &status, 0), child);
+  assert_int_equal(descriptors(*connection), 1);
+  leave(*fd_table::withdraw(12), Slot::descriptor);
+  fd_table::settle(12);
+  assert_int_equal(connection->references.load(), 0);
+}
+
+}  // namespace
+
+int main() {
+  process::start();
+  const CMUnitTest tests[] = {
+      cmocka_unit_test(blocks_are_distinct_and_come_back),
+      cmocka_unit_test(threads_never_get_the_same_block),
+      cmocka_unit_test(numbers_lead_back_to_their_blocks),
+      cmocka_unit_test(an_entry_comes_and_goes),
+      cmocka_unit_test(impossible_numbers_have_no_entry),
+      cmocka_unit_test(an_operation_keeps_a_slot_whose_descriptor_is_gone),
+      cmocka_unit_test(look_ups_race_with_close_and_reuse),
+      cmocka_unit_test(fork_counts_each_descriptor_once_more),
+  };
+  return cmocka_run_group_tests_name("fd_table", tests, nullptr, nullptr);
+}

@@ -1,0 +1,160 @@
+// The lock that connections lie under: owners, sleepers, the dead.
+#include "shim/lock.h"
+
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csetjmp>
+#include <cstdarg>
+#include <cstddef>
+#include <cstdint>
+#include <new>
+#include <thread>
+#include <vector>
+
+#include "shim/process.h"
+
+extern "C" {
+#include <cmocka.h>
+}
+
+using gaiter::shim::Lock;
+using gaiter::shim::LockGuard;
+using gaiter::shim::LockResult;
+using gaiter::shim::Parked;
+
+namespace {
+
+Lock* shared_lock() {
+  void* const memory =
+      mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  assert_true(memory != MAP_FAILED);
+  return new (memory) Lock;
+}
+
+void one_thread_at_a_time(void**) {
+  Lock lock;
+  int count = 0;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      for (int n = 0; n < 20'000; ++n) {
+        const LockGuard guard(lock, true);
+        ++count;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  assert_int_equal(count, 80'000);
+}
+
+void a_thread_at_work_is_told_of_itself(void**) {
+  Lock lock;
+  const LockGuard outer(lock, true);
+  assert_true(outer.held());
+  const LockGuard inner(lock, true);
+  assert_false(inner.held());
+  assert_int_equal(inner.result(), LockResult::reentered);
+}
+
+void a_sleepers_own_thread_may_come_in_between(void**) {
+  Lock lock;
+  const LockGuard outer(lock, true);
+  const Parked parked(lock);
+  for (int i = 0; i < 2; ++i) {
+    const LockGuard inner(lock, true);
+    assert_int_equal(inner.result(), LockResult::nested);
+    // At work, nested or not, means hands off.
+    const LockGuard third(lock, true);
+    assert_int_equal(third.result(), LockResult::reentered);
+  }
+}
+
+void others_do_not_wait_for_a_sleeper_unless_they_want_to(void**) {
+  Lock lock;
+  LockResult impatient = LockResult::acquired;
+  LockResult patient = LockResult::busy;
+  std::thread waiter;
+  {
+    const LockGuard outer(lock, true);
+    const Parked parked(lock);
+    std::thread([&] {
+      const LockGuard guard(lock, false);
+      impatient = guard.result();
+    }).join();
+    waiter = std::thread([&] {
+      const LockGuard guard(lock, true);
+      patient = guard.result();
+    });
+  }
+  waiter.join();
+  assert_int_equal(impatient, LockResult::busy);
+  assert_int_equal(patient, LockResult::acquired);
+}
+
+// A child takes the lock in shared memory and dies; the parent must not wait.
+LockResult after_death(bool parked) {
+  Lock* const lock = shared_lock();
+  const pid_t child = fork();
+  if (child == 0) {
+    gaiter::shim::process::after_fork_in_child();
+    lock->acquire(true);
+    if (parked) lock->park();
+    _exit(0);
+  }
+  int status;
+  assert_int_equal(waitpid(child, &status, 0), child);
+  const LockGuard guard(*lock, true);
+  return guard.result();
+}
+
+void the_dead_hold_nothing(void**) {
+  assert_int_equal(after_death(false), LockResult::acquired_from_dead);
+}
+
+void who_died_asleep_left_all_in_order(void**) {
+  assert_int_equal(after_death(true), LockResult::acquired);
+}
+
+void processes_exclude_each_other(void**) {
+  struct Shared {
+    Lock lock;
+    int count = 0;
+  };
+  void* const memory =
+      mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  auto* const shared = new (memory) Shared;
+  const auto work = [&] {
+    for (int n = 0; n < 20'000; ++n) {
+      const LockGuard guard(shared->lock, true);
+      ++shared->count;
+    }
+  };
+  const pid_t child = fork();
+  if (child == 0) {
+    gaiter::shim::process::after_fork_in_child();
+    work();
+    _exit(0);
+  }
+  work();
+  int status;
+  assert_int_equal(waitpid(child, &status, 0), child);
+  assert_int_equal(shared->count, 40'000);
+}
+
+}  // namespace
+
+int main() {
+  gaiter::shim::process::start();
+  const CMUnitTest tests[] = {
+      cmocka_unit_test(one_thread_at_a_time),
+      cmocka_unit_test(a_thread_at_work_is_told_of_itself),
+      cmocka_unit_test(a_sleepers_own_thread_may_come_in_between),
+      cmocka_unit_test(others_do_not_wait_for_a_sleeper_unless_they_want_to),
+      cmocka_unit_test(the_dead_hold_nothing),
+      cmocka_unit_test(who_died_asleep_left_all_in_order),
+      cmocka_unit_test(processes_exclude_each_other),
+  };
+  return cmocka_run_group_tests_name("lock", tests, nullptr, nullptr);
+}
