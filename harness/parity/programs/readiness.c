@@ -425,11 +425,13 @@ static void edge_of_room(void) {
   add(ep, fd, EPOLLIN | EPOLLOUT | EPOLLET, 1);
   look(ep, "at first");
   for (int i = 0; i < 3; i++) {
-    const size_t sent = fill(fd);
-    look(ep, "full");
+    struct epoll_event event;
+    size_t sent = 0;
+    do {
+      sent += fill(fd);
+    } while (epoll_wait(ep, &event, 1, 100) == 1);
     order("read 0 %zu", sent);
     wait_for(ep, 2000, 64, "room");
-    struct epoll_event event;
     poll_one(fd, POLLOUT, 2000, "room");
     await_peer();
     nap(20);
@@ -1445,6 +1447,52 @@ static void idle(void) {
   calm(ep, "read");
 }
 
+// ---- a peer that is no program of ours: see test_readiness.py ----
+
+static void* add_later(void* fd) {
+  nap(200);
+  add(shared_set, *(int*)fd, EPOLLIN, 1);
+  return NULL;
+}
+
+// Sleeps for ever, in one way or another, until the peer has said something.
+static void with_stranger(const char* way) {
+  const int fd = ok(accept(listener, NULL, NULL), "accept");
+  struct epoll_event event = {0};
+  char text[128];
+  uint32_t seen = 0;
+  shared_set = epoll_create1(0);
+  printf("accepted\n");
+  fflush(stdout);
+  if (strcmp(way, "poll") == 0) {
+    struct pollfd one = {fd, POLLIN, 0};
+    poll(&one, 1, -1);
+    seen = (uint16_t)one.revents;
+  } else if (strcmp(way, "select") == 0) {
+    fd_set in;
+    FD_ZERO(&in);
+    FD_SET(fd, &in);
+    seen = select(fd + 1, &in, NULL, NULL, NULL) == 1 ? POLLIN : 0;
+  } else if (strcmp(way, "inner") == 0) {
+    struct pollfd one = {shared_set, POLLIN, 0};
+    add(shared_set, fd, EPOLLIN, 1);
+    // The outer one may see what is nothing: bytes of a handshake. It does not spin.
+    while (epoll_wait(shared_set, &event, 1, 0) != 1) poll(&one, 1, -1);
+    seen = event.events;
+  } else {
+    pthread_t thread;
+    if (strcmp(way, "later") == 0) pthread_create(&thread, NULL, add_later, (void*)&fd);
+    if (strcmp(way, "level") == 0) add(shared_set, fd, EPOLLIN, 1);
+    if (strcmp(way, "edge") == 0) add(shared_set, fd, EPOLLIN | EPOLLRDHUP | EPOLLET, 1);
+    if (strcmp(way, "once") == 0) add(shared_set, fd, EPOLLIN | EPOLLONESHOT, 1);
+    epoll_wait(shared_set, &event, 1, -1);
+    seen = event.events;
+  }
+  printf("%s\n", names(seen, text));
+  // A blocking read after readiness said yes must not block.
+  take(fd, 100, "take");
+}
+
 #define CASE(name) \
   { #name, name }
 static const struct {
@@ -1528,6 +1576,7 @@ int main(int argc, char** argv) {
     ok((int)write(to_peer[1], "g", 1), "go");
   }
   await_peer();
+  if (strncmp(argv[1], "stranger-", 9) == 0) with_stranger(argv[1] + 9);
   for (size_t i = 0; i < count; i++) {
     if (strcmp(cases[i].name, argv[1]) == 0) cases[i].run();
   }
