@@ -36,7 +36,7 @@ struct AeadKey {
   uint8_t key[32];
 };
 
-// A number that no other key of this process or of its fork family has.
+// A number that no other key of this process or of its fork family has; never 0.
 uint64_t next_aead_key_id();
 
 // Encrypts `length` bytes taken from `plaintext`, then `trailer` (0 or 1 bytes:

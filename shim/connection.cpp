@@ -108,8 +108,9 @@ void Connection::start_clock() {
 void Connection::end() {
   epoll_forget(*this);
   drop_private_part();
-  engine::aead_forget(reading_.state.keys.key);
-  engine::aead_forget(writing_.state.keys.key);
+  // Without keys the engine was not used, and may not even be there (core.h).
+  if (reading_.state.keys.key.id != 0) engine::aead_forget(reading_.state.keys.key);
+  if (writing_.state.keys.key.id != 0) engine::aead_forget(writing_.state.keys.key);
   arena::release(arena::Block::batch, reading_.inbox.data);
   release_outbox();
   this->~Connection();
@@ -118,10 +119,16 @@ void Connection::end() {
 }
 
 void end_slot(Slot& slot) {
-  if (slot.kind == Kind::connection) {
-    static_cast<Connection&>(slot).end();
-  } else {
-    epoll_end(static_cast<EpollSet&>(slot));
+  switch (slot.kind) {
+    case Kind::connection:
+      static_cast<Connection&>(slot).end();
+      break;
+    case Kind::epoll_set:
+      epoll_end(static_cast<EpollSet&>(slot));
+      break;
+    case Kind::relay_end:
+      arena::release(arena::Block::slot, &slot);
+      break;
   }
 }
 

@@ -43,6 +43,15 @@ FILE* hook_fdopen(int fd, const char* mode) {
   return real::fdopen(fd, mode);
 }
 
+int hook_chroot(const char* path) {
+  // Inside there is neither our core nor a policy: both are loaded while they can be
+  // found. Keys are not: a sandbox is no place for those that nothing has used yet.
+  const int saved_errno = errno;
+  concerned(gaiter::policy::Direction::inbound);
+  errno = saved_errno;
+  return real::chroot(path);
+}
+
 // syscall(2) is libc's way past libc: calls on descriptors go where the named
 // functions go, all others through.
 long hook_syscall(long number, long a, long b, long c, long d, long e, long f) {
@@ -120,6 +129,8 @@ long hook_syscall(long number, long a, long b, long c, long d, long e, long f) {
     case SYS_epoll_wait:
       return hook_epoll_wait(fd, pointer<epoll_event>(b), static_cast<int>(c), static_cast<int>(d));
 #endif
+    case SYS_chroot:
+      return hook_chroot(pointer<char>(a));
     case SYS_io_uring_setup:
       // A ring reads and writes sockets in the kernel, past everything; programs
       // take ENOSYS for a kernel without it.
