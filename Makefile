@@ -36,7 +36,11 @@ SANITIZE_LDFLAGS = $(if $(SANITIZE),-fsanitize=$(SANITIZE))
 
 IPSEC_MB = $(wildcard /usr/lib/x86_64-linux-gnu/libIPSec_MB.a)
 HAVE_IPSEC_MB = $(if $(IPSEC_MB),-DGAITER_IPSEC_MB)
-LIBS = -Wl,--wrap=ssl_log_secret $B/libconfig.a -l:libssl.a -l:libcrypto.a $(if $(IPSEC_MB),-l:libIPSec_MB.a)
+# Where OpenSSL is met half way: secrets before it writes them in hex (engine/secret_log),
+# algorithms fetched once (engine/fetch_cache), certificates parsed once (engine/peer_cache).
+WRAPPED = ssl_log_secret EVP_MD_fetch EVP_MAC_fetch EVP_KDF_fetch EVP_CIPHER_fetch \
+  EVP_KEYMGMT_fetch EVP_KEYEXCH_fetch EVP_SIGNATURE_fetch EVP_KEYMGMT_names_do_all d2i_X509
+LIBS = $(addprefix -Wl$(comma)--wrap=,$(WRAPPED)) $B/libconfig.a -l:libssl.a -l:libcrypto.a $(if $(IPSEC_MB),-l:libIPSec_MB.a)
 
 objects = $(patsubst %.cpp,$B/obj/%.o,$(wildcard $(1)/*.cpp))
 CORE_OBJECTS = $(call objects,policy) $(call objects,keyring) $(call objects,engine)
@@ -49,7 +53,7 @@ UNIT_TESTS = $(patsubst tests/%.cpp,$B/tests/%,$(wildcard tests/test_*.cpp))
 .SECONDARY:
 
 all: deps  ## build build/libgaiter.so and build/gaiter (installs missing packages first)
-	@$(MAKE) --no-print-directory binaries
+	@$(MAKE) --no-print-directory -j$$(nproc) binaries
 
 .PHONY: binaries
 binaries: $B/libgaiter.so $B/libgaiter-core.so $B/gaiter

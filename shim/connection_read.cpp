@@ -305,8 +305,7 @@ bool Connection::pull(int fd, const Registration* asking) {
   if (state() == State::open && !reading_.ended && !reading_.cut_off) {
     const int saved_errno = errno;
     // The socket tells an error once: it is the program's, at its next read.
-    if (!gather(fd, 1, MSG_DONTWAIT) && errno != EAGAIN && errno != EINTR)
-      reading_.error = errno;
+    if (!gather(fd, 1, MSG_DONTWAIT) && errno != EAGAIN && errno != EINTR) reading_.error = errno;
     errno = saved_errno;
   }
   settle_inbox();

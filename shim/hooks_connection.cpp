@@ -9,8 +9,11 @@
 #include "shim/decision.h"
 #include "shim/epoll_set.h"
 #include "shim/hooks.h"
+#include "shim/listeners.h"
 #include "shim/names.h"
 #include "shim/refusal.h"
+#include "shim/relay.h"
+#include "shim/relay_end.h"
 
 namespace gaiter::shim {
 namespace {
@@ -71,6 +74,12 @@ int connect_protected(int fd, const sockaddr* address, socklen_t length, Connect
     return fail_with(error);
   }
   connection.tcp_connected();
+  // Whoever accepts here may be this thread, later: another process waits for it.
+  Address local;
+  if (is_blocking(fd) && local_address(fd, local) &&
+      listeners::is_own(local.get(), connection.remote())) {
+    return move_to_relay(fd);
+  }
   if (connection.secure(fd, 0, SO_SNDTIMEO) != 0)
     return fail_with(errno == EAGAIN ? EINPROGRESS : errno);
   connection.connect_reported = true;
@@ -200,6 +209,7 @@ int hook_listen(int fd, int backlog) {
     leave(*watched, Slot::descriptor);
   }
   Address local;
+  bool is_protected_port = false;
   if (concerned(gaiter::policy::Direction::inbound) && local_address(fd, local)) {
     const Decision decision = decide(gaiter::policy::Direction::inbound, local.get(), nullptr);
     if (decision.verdict == Verdict::block) {
@@ -212,9 +222,30 @@ int hook_listen(int fd, int backlog) {
         log_refused(*decision.rule, fd, nullptr, context.error());
         return fail_with(EACCES);
       }
+      is_protected_port = true;
     }
   }
-  return real::listen(fd, backlog);
+  const int result = real::listen(fd, backlog);
+  if (result == 0 && is_protected_port) listeners::add(local.get());
+  return result;
+}
+
+int hook_getsockname(int fd, sockaddr* address, socklen_t* length) {
+  if (fd_table::has(fd)) {
+    const SlotRef slot = fd_table::find(fd);
+    if (const RelayEnd* const end = as_relay_end(slot))
+      return give_address(end->local, address, length);
+  }
+  return real::getsockname(fd, address, length);
+}
+
+int hook_getpeername(int fd, sockaddr* address, socklen_t* length) {
+  if (fd_table::has(fd)) {
+    const SlotRef slot = fd_table::find(fd);
+    if (const RelayEnd* const end = as_relay_end(slot))
+      return give_address(end->remote, address, length);
+  }
+  return real::getpeername(fd, address, length);
 }
 
 int hook_shutdown(int fd, int how) {
@@ -246,6 +277,11 @@ int hook_getsockopt(int fd, int level, int name, void* value, socklen_t* length)
 
 int hook_setsockopt(int fd, int level, int name, const void* value, socklen_t length) {
   if (!fd_table::has(fd)) return real::setsockopt(fd, level, name, value, length);
+  // TCP's own options mean nothing to a relay's end, and no harm.
+  if ((level == IPPROTO_TCP || level == IPPROTO_IP || level == IPPROTO_IPV6) &&
+      as_relay_end(fd_table::find(fd)) != nullptr) {
+    return 0;
+  }
   // What would send or transform bytes past the record layer.
   const bool bypass = (level == IPPROTO_TCP && (name == TCP_ULP || name == TCP_FASTOPEN_CONNECT)) ||
                       (level == SOL_SOCKET && name == SO_ZEROCOPY);

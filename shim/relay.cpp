@@ -13,6 +13,7 @@
 #include "shim/log.h"
 #include "shim/process.h"
 #include "shim/real.h"
+#include "shim/relay_end.h"
 #include "shim/relay_loop.h"
 
 namespace gaiter::shim {
@@ -63,10 +64,11 @@ struct Numbers {
   const Slot* wanted;
   int end;
   uint32_t count;
+  RelayEnd* stand_in;
 };
 
 bool is_sole_holder(const Slot& wanted) {
-  Numbers numbers{&wanted, -1, 0};
+  Numbers numbers{&wanted, -1, 0, nullptr};
   fd_table::for_each(
       [](int, Slot& slot, void* context) {
         auto* const seen = static_cast<Numbers*>(context);
@@ -101,8 +103,13 @@ int move_to_relay(int fd) {
     errno = EBADF;
     return -1;
   }
-  Numbers numbers{slot.get(), start_relay(fd), 0};
-  if (numbers.end < 0) return -1;
+  RelayEnd* const end = RelayEnd::make(fd);
+  Numbers numbers{slot.get(), start_relay(fd), 0, end};
+  if (numbers.end < 0 || end == nullptr) {
+    arena::release(arena::Block::slot, end);
+    if (numbers.end >= 0) real::close(numbers.end);
+    return -1;
+  }
   fd_table::for_each(
       [](int number, Slot& found, void* context) {
         const auto* const moving = static_cast<Numbers*>(context);
@@ -111,6 +118,8 @@ int move_to_relay(int fd) {
         fd_table::withdraw(number);
         real::dup3(moving->end, number, close_on_exec ? O_CLOEXEC : 0);
         fd_table::settle(number);
+        // Without an entry it is a plain local socket: less, and no harm.
+        static_cast<void>(fd_table::publish(number, *moving->stand_in));
         leave(found, Slot::descriptor);
       },
       &numbers);

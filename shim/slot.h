@@ -1,4 +1,4 @@
-// What stands behind a descriptor in the table: a connection or an epoll set,
+// What stands behind a descriptor in the table (a connection, an epoll set, ...),
 // counted by the descriptors that lead to it (in all processes) and by the
 // operations under way.
 #pragma once
@@ -9,7 +9,7 @@
 
 namespace gaiter::shim {
 
-enum class Kind : uint8_t { connection, epoll_set };
+enum class Kind : uint8_t { connection, epoll_set, relay_end };
 
 struct Slot {
   explicit Slot(Kind what) : kind(what) {}
@@ -24,7 +24,7 @@ struct Slot {
   static constexpr uint64_t operation = 1;
 };
 
-// Ends a slot whose references reached 0 (epoll_set.cpp, connection.cpp).
+// Ends a slot whose references reached 0 (connection.cpp).
 void end_slot(Slot& slot);
 
 inline bool enter(Slot& slot) {

@@ -8,6 +8,7 @@
 #include "shim/epoll_set.h"
 #include "shim/exec_environment.h"
 #include "shim/fd_table.h"
+#include "shim/listeners.h"
 #include "shim/log.h"
 #include "shim/names.h"
 #include "shim/process.h"
@@ -36,6 +37,7 @@ void after_fork_in_child() {
   fd_table::thaw_in_child();
   epoll_after_fork_in_child();
   names::after_fork_in_child();
+  listeners::after_fork_in_child();
   decisions_after_fork();
   core::after_fork_in_child();
 }

@@ -1,0 +1,34 @@
+// The program's end of a relay (relay.h), while the program goes on: it answers
+// for the TCP socket that it stands for.
+#pragma once
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <type_traits>
+
+#include "shim/arena.h"
+#include "shim/slot.h"
+
+namespace gaiter::shim {
+
+struct RelayEnd : Slot {
+  RelayEnd() : Slot(Kind::relay_end) {}
+
+  // Remembers the addresses of the connection behind `fd`. nullptr: no memory.
+  static RelayEnd* make(int fd);
+
+  sockaddr_in6 local{};  // or a sockaddr_in each
+  sockaddr_in6 remote{};
+};
+static_assert(sizeof(RelayEnd) <= arena::slot_size);
+
+inline const RelayEnd* as_relay_end(const SlotRef& slot) {
+  return slot && slot.get()->kind == Kind::relay_end ? static_cast<const RelayEnd*>(slot.get())
+                                                     : nullptr;
+}
+
+// As getsockname(2) and getpeername(2) give `address` to a caller.
+int give_address(const sockaddr_in6& address, sockaddr* to, socklen_t* length);
+
+}  // namespace gaiter::shim
