@@ -84,7 +84,8 @@ def test_fifty_pipelining_clients(redis, relay, processes, server_side, client_s
                                    "-t", "set,get"), environment=client_side.environment())
     assert benchmarked(done) == ["SET", "GET"]
     wire.prove(whole=False)
-    server_side.secured(100, version="TLSv1.3")
+    # Of 2 x 50: redis-benchmark ends when the requests are done, be every client ready or not.
+    server_side.secured(50, version="TLSv1.3")
     client_side.nothing_refused()
 
 
