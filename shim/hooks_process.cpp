@@ -121,7 +121,25 @@ long hook_syscall(long number, long a, long b, long c, long d, long e, long f) {
     case SYS_epoll_pwait:
       return hook_epoll_pwait(fd, pointer<epoll_event>(b), static_cast<int>(c), static_cast<int>(d),
                               pointer<sigset_t>(e));
+    case SYS_epoll_pwait2:
+      return hook_epoll_pwait2(fd, pointer<epoll_event>(b), static_cast<int>(c),
+                               pointer<timespec>(d), pointer<sigset_t>(e));
+    case SYS_epoll_create1:
+      return hook_epoll_create1(fd);
+    case SYS_ppoll:
+      return hook_ppoll(pointer<pollfd>(a), static_cast<nfds_t>(b), pointer<timespec>(c),
+                        pointer<sigset_t>(d));
+    case SYS_pselect6: {
+      const auto* const mask = pointer<const sigset_t* const>(f);  // and its size
+      return hook_pselect(fd, pointer<fd_set>(b), pointer<fd_set>(c), pointer<fd_set>(d),
+                          pointer<timespec>(e), mask != nullptr ? *mask : nullptr);
+    }
 #ifdef __x86_64__
+    case SYS_epoll_create:
+      return hook_epoll_create(fd);
+    case SYS_select:
+      return hook_select(fd, pointer<fd_set>(b), pointer<fd_set>(c), pointer<fd_set>(d),
+                         pointer<timeval>(e));
     case SYS_dup2:
       return hook_dup2(fd, static_cast<int>(b));
     case SYS_poll:
