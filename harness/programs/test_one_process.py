@@ -1,4 +1,4 @@
-"""Programs that talk to themselves: both ends in one process, and in one thread, as test suites do."""
+"""Programs that talk to themselves: both ends in one process and one thread, as test suites do."""
 
 import sys
 
