@@ -79,30 +79,35 @@ bench-deps: ; $(call install_packages,$(BUILD_PACKAGES) $(BENCH_PACKAGES))
 
 # ---- building ----
 
+# `make V=1` shows the commands.
+Q = $(if $(V),,@)
+say = @$(if $(V),:,echo " ")
+
 $B/obj/%.o: %.cpp
 	@mkdir -p $(@D)
-	$(CXX) $(ALL_CXXFLAGS) -c -o $@ $<
+	$(say) c++ $<
+	$(Q)$(CXX) $(ALL_CXXFLAGS) -c -o $@ $<
 
 # Debian's libconfig.a is position-independent but for three references to stdio's
 # streams, which cannot be reached that way from a shared library: rename them to
 # pointers of our own (policy/libconfig_streams.cpp).
 $B/libconfig.a:
 	@mkdir -p $(@D)
-	objcopy --redefine-sym stdin=gaiter_stdin --redefine-sym stdout=gaiter_stdout \
+	$(Q)objcopy --redefine-sym stdin=gaiter_stdin --redefine-sym stdout=gaiter_stdout \
 	  --redefine-sym stderr=gaiter_stderr "$$($(CXX) -print-file-name=libconfig.a)" $@
 
 $B/exports.map: shim/symbols.def shim/exports.awk
 	@mkdir -p $(@D)
-	awk -f shim/exports.awk shim/symbols.def > $@
+	$(Q)awk -f shim/exports.awk shim/symbols.def > $@
 
 # What the front (shim) calls in the core (all else), see shim/core.h. The first line
 # names the build, so that halves of different builds do not meet.
 $B/core_symbols.def: $(SHIM_OBJECTS) $(CORE_OBJECTS) shim/core_symbols.awk
-	echo "BUILD(gaiter_core_$$(cat $(SHIM_OBJECTS) $(CORE_OBJECTS) | sha256sum | cut -c 1-16))" > $@
-	nm -A -P -g $(SHIM_OBJECTS) $(CORE_OBJECTS) | awk -f shim/core_symbols.awk >> $@
+	$(Q)echo "BUILD(gaiter_core_$$(cat $(SHIM_OBJECTS) $(CORE_OBJECTS) | sha256sum | cut -c 1-16))" > $@
+	$(Q)nm -A -P -g $(SHIM_OBJECTS) $(CORE_OBJECTS) | awk -f shim/core_symbols.awk >> $@
 
 $B/obj/shim/core_%.o: shim/core_%.S $B/core_symbols.def
-	$(CC) -I$B -c -o $@ $<
+	$(Q)$(CC) -I$B -c -o $@ $<
 
 # Linked by the C driver: the C++ one would add libm, which nothing here calls.
 LINK_LIBRARY = $(CC) -shared -o $@ -static-libgcc \
@@ -110,13 +115,16 @@ LINK_LIBRARY = $(CC) -shared -o $@ -static-libgcc \
   -Wl,-z,now -Wl,-z,relro -Wl,-z,nodelete -Wl,-z,defs
 
 $B/libgaiter.so: $(SHIM_OBJECTS) $B/obj/shim/core_stubs.o $B/exports.map
-	$(LINK_LIBRARY) -Wl,--version-script=$B/exports.map $(filter %.o,$^) -l:libstdc++.a
+	$(say) link $@
+	$(Q)$(LINK_LIBRARY) -Wl,--version-script=$B/exports.map $(filter %.o,$^) -l:libstdc++.a
 
 $B/libgaiter-core.so: $(CORE_OBJECTS) $B/obj/shim/core_table.o $B/libconfig.a shim/core.map
-	$(LINK_LIBRARY) -Wl,--version-script=shim/core.map $(filter %.o,$^) $(LIBS) -l:libstdc++.a
+	$(say) link $@
+	$(Q)$(LINK_LIBRARY) -Wl,--version-script=shim/core.map $(filter %.o,$^) $(LIBS) -l:libstdc++.a
 
 $B/gaiter: $(CLI_OBJECTS) $(CORE_OBJECTS) $B/libconfig.a
-	$(CXX) -o $@ $(CLI_OBJECTS) $(CORE_OBJECTS) $(SANITIZE_LDFLAGS) -Wl,--gc-sections $(LIBS)
+	$(say) link $@
+	$(Q)$(CXX) -o $@ $(CLI_OBJECTS) $(CORE_OBJECTS) $(SANITIZE_LDFLAGS) -Wl,--gc-sections $(LIBS)
 
 # {fmt} has no static library in Debian; the command, which uses it all over, inlines it.
 $(CLI_OBJECTS): ALL_CXXFLAGS += -DFMT_HEADER_ONLY
@@ -124,10 +132,11 @@ $(CLI_OBJECTS): ALL_CXXFLAGS += -DFMT_HEADER_ONLY
 # ---- tests ----
 
 # A unit test may use every part but the hooks themselves.
-TESTABLE_OBJECTS = $(filter-out $B/obj/shim/hooks_%.o $B/obj/shim/start.o,$(SHIM_OBJECTS))
+TESTABLE_OBJECTS = $(filter-out $B/obj/shim/hooks%.o $B/obj/shim/start.o,$(SHIM_OBJECTS))
 $B/tests/%: $B/obj/tests/%.o $(CORE_OBJECTS) $(TESTABLE_OBJECTS) $B/libconfig.a
 	@mkdir -p $(@D)
-	$(CXX) -o $@ $< $(CORE_OBJECTS) $(TESTABLE_OBJECTS) $(SANITIZE_LDFLAGS) -Wl,--gc-sections $(LIBS) -lcmocka
+	$(say) link $@
+	$(Q)$(CXX) -o $@ $< $(CORE_OBJECTS) $(TESTABLE_OBJECTS) $(SANITIZE_LDFLAGS) -Wl,--gc-sections $(LIBS) -lcmocka
 
 .PHONY: unit-binaries
 unit-binaries: $(UNIT_TESTS)
@@ -171,6 +180,7 @@ install:  ## install into $(DESTDIR)$(PREFIX)
 	install -D -m 0755 $B/gaiter $(DESTDIR)$(PREFIX)/bin/gaiter
 	install -D -m 0644 $B/libgaiter.so $(DESTDIR)$(LIBDIR)/libgaiter.so
 	install -D -m 0644 $B/libgaiter-core.so $(DESTDIR)$(LIBDIR)/libgaiter-core.so
+	install -D -m 0644 docs/gaiter.1 $(DESTDIR)$(PREFIX)/share/man/man1/gaiter.1
 
 clean:  ## remove everything that was built
 	rm -rf build

@@ -39,15 +39,17 @@ std::string absolute(const std::string& path) {
   return error ? path : absolute.string();
 }
 
-// libgaiter.so beside this very program (a build tree), or where it is installed;
-// its core is beside it (shim/core.h).
+// libgaiter.so beside this very program (a build tree), or where it is installed:
+// under the program's own prefix, or the one that was built for. Its core is
+// beside it (shim/core.h).
 OrRefusal<std::string> find_library() {
   std::error_code error;
   const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
   if (error) return refuse("cannot tell where gaiter is: /proc is not mounted");
   const std::string beside = self.parent_path() / "libgaiter.so";
+  const std::string same_prefix = self.parent_path().parent_path() / "lib/gaiter/libgaiter.so";
   const std::string installed = GAITER_LIBDIR "/libgaiter.so";
-  for (const std::string& library : {beside, installed}) {
+  for (const std::string& library : {beside, same_prefix, installed}) {
     if (access(library.c_str(), R_OK) != 0) continue;
     if (library.find_first_of(" :") != std::string::npos) {
       return refuse(

@@ -38,6 +38,13 @@ class Protected {
   Connection* connection_;
 };
 
+// The bytes that an iovec names, or -1 with EFAULT, EINVAL or EMSGSIZE as the
+// kernel has it.
+ssize_t total_length(const iovec* iov, size_t count);
+
+// For the _chk functions: a buffer is smaller than what is to be put into it.
+[[noreturn]] void buffer_overflow();
+
 inline int fail_with(int error) {
   errno = error;
   return -1;

@@ -121,12 +121,6 @@ int watch_set(int epfd) {
   return epfd;
 }
 
-[[noreturn]] void overflow() {
-  static constexpr char message[] = "*** buffer overflow detected ***: terminated\n";
-  [[maybe_unused]] const ssize_t ignored = real::write(2, message, sizeof message - 1);
-  std::abort();
-}
-
 }  // namespace
 }  // namespace gaiter::shim
 
@@ -144,13 +138,13 @@ int hook_ppoll(pollfd* fds, nfds_t count, const timespec* timeout, const sigset_
 }
 
 int hook___poll_chk(pollfd* fds, nfds_t count, int timeout, size_t room) {
-  if (room / sizeof *fds < count) overflow();
+  if (room / sizeof *fds < count) buffer_overflow();
   return hook_poll(fds, count, timeout);
 }
 
 int hook___ppoll_chk(pollfd* fds, nfds_t count, const timespec* timeout, const sigset_t* mask,
                      size_t room) {
-  if (room / sizeof *fds < count) overflow();
+  if (room / sizeof *fds < count) buffer_overflow();
   return hook_ppoll(fds, count, timeout, mask);
 }
 

@@ -1,6 +1,5 @@
 // Hooks: bytes in.
 #include <climits>
-#include <cstdlib>
 
 #include "shim/hooks.h"
 #include "shim/process.h"
@@ -27,14 +26,9 @@ ssize_t discard(int fd, Connection& connection, size_t length, int flags) {
 
 ssize_t take(int fd, Connection& connection, const iovec* iov, size_t count, int flags) {
   if ((flags & MSG_OOB) != 0) return fail_with(EOPNOTSUPP);
-  if (count > IOV_MAX) return fail_with(EMSGSIZE);
-  if (count != 0 && iov == nullptr) return fail_with(EFAULT);
-  size_t length = 0;
-  for (size_t i = 0; i < count; ++i) {
-    if (iov[i].iov_len > SSIZE_MAX - length) return fail_with(EINVAL);
-    if (iov[i].iov_len != 0 && iov[i].iov_base == nullptr) return fail_with(EFAULT);
-    length += iov[i].iov_len;
-  }
+  const ssize_t total = total_length(iov, count);
+  if (total < 0) return -1;
+  const auto length = static_cast<size_t>(total);
   if ((flags & (MSG_TRUNC | MSG_PEEK)) == MSG_TRUNC)
     return discard(fd, connection, length, flags & ~MSG_TRUNC);
   return connection.receive(fd, IovCursor(iov, count), flags);
@@ -63,13 +57,6 @@ ssize_t take_message(int fd, Connection& connection, msghdr* message, int flags)
     message->msg_flags = flags & MSG_CMSG_CLOEXEC;
   }
   return got;
-}
-
-// A buffer shorter than what is to be read into it: as fortified libc says it.
-[[noreturn]] void overflow() {
-  static constexpr char message[] = "*** buffer overflow detected ***: terminated\n";
-  [[maybe_unused]] const ssize_t ignored = real::write(2, message, sizeof message - 1);
-  std::abort();
 }
 
 }  // namespace
@@ -158,17 +145,17 @@ int hook_recvmmsg(int fd, mmsghdr* messages, unsigned count, int flags, timespec
 }
 
 ssize_t hook___read_chk(int fd, void* buffer, size_t length, size_t room) {
-  if (length > room) overflow();
+  if (length > room) buffer_overflow();
   return hook_read(fd, buffer, length);
 }
 
 ssize_t hook___recv_chk(int fd, void* buffer, size_t length, size_t room, int flags) {
-  if (length > room) overflow();
+  if (length > room) buffer_overflow();
   return hook_recv(fd, buffer, length, flags);
 }
 
 ssize_t hook___recvfrom_chk(int fd, void* buffer, size_t length, size_t room, int flags,
                             sockaddr* from, socklen_t* from_length) {
-  if (length > room) overflow();
+  if (length > room) buffer_overflow();
   return hook_recvfrom(fd, buffer, length, flags, from, from_length);
 }

@@ -15,14 +15,9 @@ using engine::IovCursor;
 ssize_t give(int fd, Connection& connection, const iovec* iov, size_t count, int flags) {
   if ((flags & MSG_OOB) != 0) return fail_with(EOPNOTSUPP);
   if ((flags & MSG_ZEROCOPY) != 0) return fail_with(EOPNOTSUPP);
-  if (count > IOV_MAX) return fail_with(EMSGSIZE);
-  if (count != 0 && iov == nullptr) return fail_with(EFAULT);
-  size_t length = 0;
-  for (size_t i = 0; i < count; ++i) {
-    if (iov[i].iov_len > SSIZE_MAX - length) return fail_with(EINVAL);
-    if (iov[i].iov_len != 0 && iov[i].iov_base == nullptr) return fail_with(EFAULT);
-    length += iov[i].iov_len;
-  }
+  const ssize_t total = total_length(iov, count);
+  if (total < 0) return -1;
+  const auto length = static_cast<size_t>(total);
   return connection.transmit(fd, IovCursor(iov, count), length, flags);
 }
 

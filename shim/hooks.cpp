@@ -1,0 +1,29 @@
+#include "shim/hooks.h"
+
+#include <climits>
+#include <cstdlib>
+
+namespace gaiter::shim {
+
+ssize_t total_length(const iovec* iov, size_t count) {
+  if (count > IOV_MAX) return fail_with(EMSGSIZE);
+  if (count != 0 && iov == nullptr) return fail_with(EFAULT);
+  size_t length = 0;
+  for (size_t i = 0; i < count; ++i) {
+    if (iov[i].iov_len > SSIZE_MAX - length) return fail_with(EINVAL);
+    if (iov[i].iov_len != 0 && iov[i].iov_base == nullptr) return fail_with(EFAULT);
+    length += iov[i].iov_len;
+  }
+  return static_cast<ssize_t>(length);
+}
+
+void buffer_overflow() {
+  static constexpr char message[] = "*** buffer overflow detected ***: terminated\n";
+  // Descriptor 2 may be a connection.
+  if (!fd_table::has(2)) {
+    [[maybe_unused]] const ssize_t ignored = real::write(2, message, sizeof message - 1);
+  }
+  std::abort();
+}
+
+}  // namespace gaiter::shim
