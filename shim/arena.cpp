@@ -18,7 +18,9 @@ struct FreeList {
 // At the arena's start.
 struct Header {
   FreeList lists[block_kinds];
+  alignas(64) uint8_t family[family_size];
 };
+constexpr size_t header_size = (sizeof(Header) + page_size - 1) / page_size * page_size;
 
 struct Region {
   uint8_t* base = nullptr;
@@ -44,8 +46,8 @@ bool map(size_t total) {
   madvise(memory, total, MADV_DONTDUMP);
   auto* const base = static_cast<uint8_t*>(memory);
   arena.header = reinterpret_cast<Header*>(base);
-  const size_t usable = total - page_size;
-  uint8_t* at = base + page_size;
+  const size_t usable = total - header_size;
+  uint8_t* at = base + header_size;
   const size_t shares[block_kinds] = {usable / 8, usable / 32, usable / 8, usable / 2};
   for (size_t i = 0; i < block_kinds; ++i) {
     const size_t size = size_of(static_cast<Block>(i));
@@ -74,6 +76,8 @@ bool ready() {
 }
 
 }  // namespace
+
+void* family() { return ready() ? arena.header->family : nullptr; }
 
 void* allocate(Block block) {
   if (!ready()) return nullptr;

@@ -27,6 +27,11 @@ constexpr size_t size_of(Block block) {
 }
 inline constexpr size_t block_kinds = 4;
 
+// Room at the arena's start, zero at first, for what the family must know of its
+// members (family.h). nullptr as allocate().
+inline constexpr size_t family_size = 48 * 1024;
+void* family();
+
 // nullptr if memory (or address space) has run out. Contents are undefined.
 void* allocate(Block block);
 void release(Block block, void* memory);

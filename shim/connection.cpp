@@ -1,9 +1,11 @@
 #include "shim/connection.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include <unwind.h>
 
 #include <cerrno>
 #include <cstring>
@@ -36,12 +38,22 @@ PrivatePointer* private_table() {
   return table;
 }
 
+// A cancelled thread is unwound by the system's libgcc_s, with the help of our own,
+// linked copy, which prepares itself only when it unwinds something first.
+void prepare_for_cancellation() {
+  static constinit std::atomic<bool> prepared = false;
+  if (prepared.exchange(true)) return;
+  _Unwind_Backtrace([](_Unwind_Context*, void*) { return _URC_NORMAL_STOP; }, nullptr);
+}
+
 }  // namespace
 
 Connection* Connection::make(State state, ActiveRule* rule) {
+  prepare_for_cancellation();
   void* const memory = arena::allocate(arena::Block::slot);
   if (memory == nullptr) return nullptr;
   auto* const connection = new (memory) Connection;
+  connection->drop_private_part();  // of one that ended in another process
   connection->rule_ = rule;
   connection->state_.store(state, std::memory_order_release);
   return connection;
@@ -84,11 +96,25 @@ void Connection::set_remote(const sockaddr* remote) {
   std::memcpy(&remote_, remote, length);
 }
 
-void Connection::begin_connect(ActiveRule& rule, std::string server_name, const sockaddr* remote) {
-  rule_ = &rule;
-  set_remote(remote);
-  if (PrivatePart* const mine = make_private_part()) mine->server_name = std::move(server_name);
-  state_.store(State::connecting, std::memory_order_release);
+bool Connection::begin_connect(ActiveRule& rule, std::string server_name, const sockaddr* remote) {
+  {
+    LockGuard guard(writing_.lock, false);
+    if (!guard.held() || state() != State::fresh) return false;
+    rule_ = &rule;
+    set_remote(remote);
+    if (PrivatePart* const mine = make_private_part()) mine->server_name = std::move(server_name);
+    state_.store(State::connecting, std::memory_order_release);
+  }
+  // Who took the socket for a clear one is in a call that a socket without a
+  // connection ends at once. Not one byte of his may come after the connect.
+  for (int i = 0; static_cast<uint32_t>(references.load()) > 1; ++i) {
+    if (i == 10'000) {
+      abandon_connect(0);
+      return false;
+    }
+    sched_yield();
+  }
+  return true;
 }
 
 void Connection::abandon_connect(int error) {

@@ -54,13 +54,18 @@ struct Reading {
   enum class Hint : uint8_t { nothing, unsure, something };
   std::atomic<Hint> hint{Hint::nothing};
   bool ended = false;                    // close_notify came, or FIN where that is allowed
-  bool shut = false;                     // by the program's own shutdown(2)
+  std::atomic<bool> shut{false};         // by the program's own shutdown(2)
   bool cut_off = false;                  // FIN without close_notify
-  int error = 0;                         // that readiness took from the socket, for the next read
+  int error = 0;                         // of recv(2), not told to the program yet
   std::atomic<bool> drained{false};      // the kernel had no more than the last recv took
   bool expects_tickets = false;          // client, TLS 1.3, before the first data
   bool fetched = false;                  // a recv gave something since the inbox was settled
   const Registration* asking = nullptr;  // on whose behalf data is read ahead
+  // A recv is under way, behind what the inbox holds. If the next to hold the lock
+  // finds this, it was cut off (a cancelled thread, a longjmp, a killed process),
+  // and may have taken bytes off the socket: `taken` of all there ever were.
+  bool receiving = false;
+  uint64_t taken = 0;
   engine::ReadState state{};
   engine::Inbox inbox{};
 };
@@ -71,12 +76,19 @@ struct Writing {
   std::atomic<bool> owes_update{false};   // the peer asked for a KeyUpdate
   std::atomic<bool> owes_refusal{false};  // TLS 1.2: no_renegotiation
   bool ended = false;                     // our close_notify is sealed
+  bool finish = false;                    // shutdown(2) is due when the outbox is empty
+  // A send is under way. If the next to hold the lock finds this, it was cut off,
+  // and nobody knows how much of it has left.
+  bool sending = false;
   engine::WriteState state{};
   Outbox outbox{};
 };
 
 // The outcome of driving a connection without waiting.
 enum class Progress : uint8_t { done, wait_readable, wait_writable, wait_other, failed };
+
+// A batch of sealed records and where each begins (connection_write.cpp).
+class Batch;
 
 class Connection : public Slot {
  public:
@@ -97,7 +109,8 @@ class Connection : public Slot {
 
   // fresh -> connecting, before the TCP connect is tried, so that not one clear
   // byte can leave in between; back to fresh if TCP refused.
-  void begin_connect(ActiveRule& rule, std::string server_name, const sockaddr* remote);
+  // False: another thread was first, or is using the socket still.
+  bool begin_connect(ActiveRule& rule, std::string server_name, const sockaddr* remote);
   void abandon_connect(int error);
   // TCP's answer is in: the handshake may begin.
   void tcp_connected() { state_.store(State::handshaking, std::memory_order_release); }
@@ -120,11 +133,13 @@ class Connection : public Slot {
   // ---- data (connection_read.cpp, connection_write.cpp) ----
 
   ssize_t receive(int fd, engine::IovCursor sink, int flags);
+  // MSG_PEEK | MSG_TRUNC: how many of `length` bytes a read would give.
+  ssize_t count(int fd, size_t length, int flags);
   // Bytes that receive() would give at once (FIONREAD).
   ssize_t readable_bytes(int fd);
   ssize_t transmit(int fd, engine::IovCursor from, size_t length, int flags);
   ssize_t transmit_file(int fd, int in, off_t* offset, size_t count);
-  uint32_t unsent_bytes() const { return writing_.outbox.length; }
+  uint32_t unsent_bytes() const { return writing_.outbox.urgent() ? writing_.outbox.length : 0; }
 
   // ---- readiness (connection_ready.cpp), in poll(2)'s bits ----
 
@@ -150,6 +165,8 @@ class Connection : public Slot {
   // waits no longer than `until` (process::now()) for TCP to take it.
   void say_goodbye(int fd, int64_t until);
   void swallow_control(int fd);
+  // Both, before the last descriptor is closed, unless the program wants a reset.
+  void part(int fd, int64_t until);
   // No reference is left: gives everything back.
   void end();
 
@@ -175,14 +192,17 @@ class Connection : public Slot {
   void fail(int error);
 
   bool ensure_inbox();
+  void recover_input(int fd);
   void settle_inbox();
   ssize_t fill(int fd, size_t wanted, int flags);
   int digest(int fd, const engine::Received& received);
   bool open_next(int fd);
   void note_end(int fd);
-  ssize_t read_locked(int fd, engine::IovCursor& sink, int flags);
+  ssize_t read_locked(int fd, LockResult lock, engine::IovCursor& sink, int flags);
   ssize_t peek_locked(int fd, engine::IovCursor& sink, int flags);
   bool gather(int fd, size_t wanted, int flags);
+  bool await_input(int fd);
+  void report_end();
   bool pull(int fd, const Registration* asking);
   engine::TicketSink ticket_sink();
 
@@ -192,10 +212,15 @@ class Connection : public Slot {
   void settle_debts(int fd);
   void send_alert(int fd, engine::Alert alert);
   void release_outbox();
-  uint32_t take_deferred(uint8_t* batch);
+  void take_deferred(Batch& batch);
   int ready_to_write(int fd, int flags);
-  ssize_t write_locked(int fd, engine::IovCursor& from, size_t length, int flags);
-  ssize_t send_batch(int fd, uint8_t* batch, uint32_t length, int flags);
+  ssize_t write_locked(int fd, LockResult lock, engine::IovCursor& from, size_t length, int flags);
+  ssize_t transmit_file_locked(int fd, int in, off_t* offset, size_t count);
+  size_t send_batch(int fd, Batch& batch, size_t plaintext, int flags);
+  bool exhausted(int fd);
+  ssize_t send_sealed(int fd, const uint8_t* data, size_t length, int flags);
+  size_t keep_unsent(Batch& batch, size_t sent);
+  bool is_torn(int fd, LockResult result);
 
   std::atomic<State> state_{State::fresh};
   std::atomic<int> error_{0};
@@ -221,6 +246,9 @@ inline Connection* as_connection(const SlotRef& slot) {
   return slot && slot.get()->kind == Kind::connection ? static_cast<Connection*>(slot.get())
                                                       : nullptr;
 }
+
+// SO_RCVTIMEO or SO_SNDTIMEO in nanoseconds; 0 = none.
+int64_t timeout_of(int fd, int option);
 
 // Whether calls on `fd` would block by themselves.
 bool is_blocking(int fd);

@@ -20,10 +20,14 @@ int Connection::shut_down(int fd, int how) {
   // close_notify can only be said in a connection that is secure.
   if (state() != State::open && secure(fd, 0, SO_SNDTIMEO) != 0 && errno == EAGAIN)
     return real::shutdown(fd, how);
-  if (how != SHUT_RD) say_goodbye(fd, process::now() + goodbye_patience);
-  if (how != SHUT_WR) {
-    LockGuard guard(reading_.lock, false);
-    reading_.shut = true;
+  if (how != SHUT_RD) say_goodbye(fd, is_blocking(fd) ? process::now() + goodbye_patience : 0);
+  if (how != SHUT_WR) reading_.shut = true;
+  // The FIN goes behind what the socket did not take yet, whenever that leaves.
+  LockGuard guard(writing_.lock, false);
+  if (how != SHUT_RD && guard.held() && writing_.outbox.urgent() && !writing_.sending) {
+    writing_.finish = true;
+    epoll_outbox_waits(*this);
+    return how == SHUT_WR ? 0 : real::shutdown(fd, SHUT_RD);
   }
   return real::shutdown(fd, how);
 }
@@ -32,7 +36,7 @@ void Connection::say_goodbye(int fd, int64_t until) {
   if (state() != State::open) return;
   const int saved_errno = errno;
   LockGuard guard(writing_.lock, false);
-  if (guard.held()) {
+  if (guard.held() && !is_torn(fd, guard.result())) {
     if (!writing_.ended) {
       uint8_t sealed[engine::max_seal_overhead + 2];
       writing_.ended = true;
@@ -48,13 +52,25 @@ void Connection::say_goodbye(int fd, int64_t until) {
   errno = saved_errno;
 }
 
+void Connection::part(int fd, int64_t until) {
+  linger reset{};
+  socklen_t length = sizeof reset;
+  if (real::getsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, &length) == 0 && reset.l_onoff != 0 &&
+      reset.l_linger == 0) {
+    return;
+  }
+  say_goodbye(fd, until);
+  swallow_control(fd);
+}
+
 // Input that nobody will read would turn the FIN of close(2) into a reset, which
 // may overtake what was just sent: tickets and the peer's close_notify are taken
 // off the queue.
 void Connection::swallow_control(int fd) {
   const int saved_errno = errno;
   LockGuard guard(reading_.lock, false);
-  if (guard.held() && state() == State::open && !reading_.ended && ensure_inbox()) {
+  if (guard.held() && state() == State::open && !reading_.ended && !reading_.receiving &&
+      ensure_inbox()) {
     if (reading_.inbox.drained()) gather(fd, 1, MSG_DONTWAIT);
     settle_inbox();
   } else if (guard.held() && state() == State::failed) {

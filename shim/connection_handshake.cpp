@@ -1,4 +1,5 @@
 // A connection on its way to being secure.
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 
@@ -42,15 +43,14 @@ bool restarts_after_signal() {
   return true;
 }
 
-// SO_RCVTIMEO or SO_SNDTIMEO as nanoseconds; 0 = none.
+}  // namespace
+
 int64_t timeout_of(int fd, int option) {
   timeval time{};
   socklen_t length = sizeof time;
   if (real::getsockopt(fd, SOL_SOCKET, option, &time, &length) != 0) return 0;
   return int64_t{time.tv_sec} * 1'000'000'000 + int64_t{time.tv_usec} * 1000;
 }
-
-}  // namespace
 
 std::chrono::milliseconds Connection::handshake_timeout() const {
   return rule_->settings().handshake_timeout;
@@ -61,15 +61,17 @@ Progress Connection::step(int fd, bool polls) {
   LockGuard reading(reading_.lock, false);
   LockGuard writing(writing_.lock, false);
   if (!reading.held() || !writing.held()) return Progress::wait_other;
+  const State before = state();
+  if (before == State::open) return Progress::done;
   if (reading.result() == LockResult::acquired_from_dead ||
-      writing.result() == LockResult::acquired_from_dead) {
+      writing.result() == LockResult::acquired_from_dead || writing_.sending) {
     fail(ECONNRESET);
   }
-  const State before = state();
   const bool had_output = output_waits();
   const Progress progress = step_locked(fd, polls);
   if (progress == Progress::wait_readable) settle_inbox();
   if (state() == State::fresh && before != State::fresh) {
+    if (!close_on_exec) real::fcntl(fd, F_SETFD, nullptr);
     epoll_give_back(*this);
   } else if (state() != before) {
     epoll_state_changed(*this);
@@ -123,7 +125,6 @@ Progress Connection::step_locked(int fd, bool polls) {
   if (state() == State::failed || state() == State::fresh) return Progress::failed;
 
   start_clock();
-  PrivatePart* mine = private_part();
   if (process::now() >= deadline()) {
     // A peer that keeps us waiting gets a reset, not a polite end.
     const linger abort{.l_onoff = 1, .l_linger = 0};
@@ -131,6 +132,7 @@ Progress Connection::step_locked(int fd, bool polls) {
     return refuse(fd, {Cause::deadline, "the handshake took longer than handshake_timeout",
                        "is the peer alive, and does it speak TLS on this port?"});
   }
+  PrivatePart* mine = private_part();
   if (steps_.load(std::memory_order_relaxed) != (mine != nullptr ? mine->steps : 0))
     return Progress::wait_other;  // another process of the fork family performs it
   if (!ensure_inbox()) return refuse(fd, {Cause::local, "out of memory", ""});
@@ -240,11 +242,13 @@ int Connection::secure(int fd, int flags, int timeout_option) {
       patience = timeout == 0 ? INT64_MAX : process::now() + timeout;
     }
     const int64_t now = process::now();
-    if (now >= patience) {
+    // In a signal handler that interrupted a step there is nothing to wait for.
+    if (now >= patience || reading_.lock.is_mine() || writing_.lock.is_mine()) {
       errno = EAGAIN;
       return -1;
     }
     int64_t wait = std::min(patience, deadline() == 0 ? INT64_MAX : deadline()) - now;
+    wait = std::max<int64_t>(wait, 0);
     pollfd wanted{fd, POLLIN, 0};
     if (progress == Progress::wait_writable) wanted.events = POLLOUT;
     if (progress == Progress::wait_other) {
@@ -253,8 +257,7 @@ int Connection::secure(int fd, int flags, int timeout_option) {
       wait = std::min<int64_t>(wait, 2'000'000);
     }
     const timespec time{wait / 1'000'000'000, wait % 1'000'000'000};
-    if (real::ppoll(&wanted, 1, wait > 0 ? &time : nullptr, nullptr) < 0 && errno == EINTR &&
-        !restarts_after_signal()) {
+    if (real::ppoll(&wanted, 1, &time, nullptr) < 0 && errno == EINTR && !restarts_after_signal()) {
       return -1;
     }
   }

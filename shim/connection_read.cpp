@@ -1,4 +1,6 @@
 // Ciphertext in, the program's bytes out.
+#include <poll.h>
+
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -7,7 +9,9 @@
 #include "shim/connection.h"
 #include "shim/decision.h"
 #include "shim/epoll_set.h"
+#include "shim/fd_table.h"
 #include "shim/private_part.h"
+#include "shim/process.h"
 #include "shim/real.h"
 #include "shim/refusal.h"
 
@@ -18,6 +22,9 @@ namespace {
 using engine::IovCursor;
 using engine::Receipt;
 using engine::Received;
+
+// For gather(), beside MSG_ flags: an error that TCP reports once is kept for a read.
+constexpr int keep_error = MSG_ERRQUEUE;
 
 // Each record of a full sink costs this much more on the wire (TLS 1.3).
 constexpr size_t record_overhead = engine::record_header_length + 1 + engine::aead_tag_length;
@@ -50,7 +57,7 @@ void Connection::settle_inbox() {
   } else if (inbox.cipher_length != 0 && engine::has_whole_record(inbox)) {
     hint = Reading::Hint::unsure;
   }
-  if (inbox.data != nullptr && inbox.drained()) {
+  if (inbox.data != nullptr && inbox.drained() && !reading_.receiving) {
     arena::release(arena::Block::batch, inbox.data);
     inbox = {};
   }
@@ -76,6 +83,12 @@ ssize_t Connection::fill(int fd, size_t wanted, int flags) {
     end = inbox.cipher_at + inbox.cipher_length;
   }
   const size_t room = std::min<size_t>(wanted, inbox.capacity - end);
+  // A number that was closed meanwhile may lead to another connection by now.
+  if (room == 0 || !fd_table::leads_to(fd, *this)) {
+    errno = room == 0 ? ENOBUFS : EBADF;
+    return -1;
+  }
+  reading_.receiving = true;
   ssize_t got;
   if ((flags & MSG_DONTWAIT) != 0) {
     got = real::recv(fd, inbox.data + end, room, MSG_DONTWAIT);
@@ -83,9 +96,14 @@ ssize_t Connection::fill(int fd, size_t wanted, int flags) {
     const Parked parked(reading_.lock);
     got = real::recv(fd, inbox.data + end, room, 0);
   }
+  reading_.receiving = false;
+  if (got < 0 && errno != EAGAIN && errno != EINTR) reading_.error = errno;
   reading_.drained = got < static_cast<ssize_t>(room);
   if (got >= 0) reading_.fetched = true;
-  if (got > 0) inbox.cipher_length += static_cast<uint32_t>(got);
+  if (got > 0) {
+    inbox.cipher_length += static_cast<uint32_t>(got);
+    reading_.taken += static_cast<uint64_t>(got);
+  }
   return got;
 }
 
@@ -146,17 +164,18 @@ ssize_t Connection::receive(int fd, IovCursor sink, int flags) {
   if (!guard.held()) {
     if (guard.result() == LockResult::busy && (flags & MSG_DONTWAIT) == 0 && is_blocking(fd)) {
       LockGuard patient(reading_.lock, true);
-      if (patient.held()) return read_locked(fd, sink, flags);
+      if (patient.held()) return read_locked(fd, patient.result(), sink, flags);
     }
     errno = EAGAIN;
     return -1;
   }
-  if (guard.result() == LockResult::acquired_from_dead)
-    break_off(fd, "internal", "a process died in the middle of a read");
-  return read_locked(fd, sink, flags);
+  return read_locked(fd, guard.result(), sink, flags);
 }
 
-ssize_t Connection::read_locked(int fd, IovCursor& sink, int flags) {
+ssize_t Connection::read_locked(int fd, LockResult lock, IovCursor& sink, int flags) {
+  if (lock == LockResult::acquired_from_dead)
+    break_off(fd, "internal", "a read was cut off in the middle of a record");
+  if (reading_.receiving) recover_input(fd);
   struct Settled {
     Connection& connection;
     ~Settled() { connection.settle_inbox(); }
@@ -165,11 +184,8 @@ ssize_t Connection::read_locked(int fd, IovCursor& sink, int flags) {
     errno = error();
     return -1;
   }
-  if (sink.empty()) return 0;
-  if (reading_.error != 0 && reading_.inbox.plain_length == 0) {
-    errno = std::exchange(reading_.error, 0);
-    return -1;
-  }
+  // To receive nothing is to wait until something could be received.
+  if (sink.empty()) return gather(fd, 1, flags) ? 0 : -1;
   if ((flags & MSG_PEEK) != 0) return peek_locked(fd, sink, flags);
 
   const bool all = (flags & MSG_WAITALL) != 0;
@@ -187,9 +203,9 @@ ssize_t Connection::read_locked(int fd, IovCursor& sink, int flags) {
                received.what == Receipt::refuse_renegotiation);
     }
     if (sink.empty() || reading_.ended) return static_cast<ssize_t>(total);
-    if (reading_.cut_off) {
+    if (reading_.cut_off || reading_.error != 0) {
       if (total != 0) return static_cast<ssize_t>(total);
-      errno = ECONNRESET;
+      report_end();
       return -1;
     }
     // A short count tells the program that nothing is left (epoll(7)).
@@ -199,10 +215,45 @@ ssize_t Connection::read_locked(int fd, IovCursor& sink, int flags) {
       return total != 0 ? static_cast<ssize_t>(total) : -1;
     }
     const bool may_wait = (flags & MSG_DONTWAIT) == 0 && (total == 0 || all);
+    if (may_wait && writing_.urgent.load(std::memory_order_relaxed) && !await_input(fd))
+      return total != 0 ? static_cast<ssize_t>(total) : -1;
     const ssize_t got = fill(fd, wire_size(sink.remaining()), may_wait ? 0 : MSG_DONTWAIT);
     if (got == 0) note_end(fd);
-    if (got < 0) return total != 0 ? static_cast<ssize_t>(total) : -1;
+    if (got < 0 && reading_.error == 0) return total != 0 ? static_cast<ssize_t>(total) : -1;
   }
+}
+
+// Puts the reason why nothing comes any more into errno: that TCP broke is told
+// once, as TCP itself does; that the stream was cut off, always.
+void Connection::report_end() {
+  errno = ECONNRESET;
+  if (reading_.error == 0) return;
+  errno = std::exchange(reading_.error, 0);
+  reading_.ended = true;
+}
+
+// Waits until a blocking recv would return. Sealed bytes that the socket did not
+// take go out meanwhile: the peer may answer only to them.
+bool Connection::await_input(int fd) {
+  if (!is_blocking(fd)) return true;
+  const int64_t timeout = timeout_of(fd, SO_RCVTIMEO);
+  const int64_t until = timeout == 0 ? INT64_MAX : process::now() + timeout;
+  const Parked parked(reading_.lock);
+  while (writing_.urgent.load(std::memory_order_acquire)) {
+    pollfd both{fd, POLLIN | POLLOUT, 0};
+    const int64_t left = std::max<int64_t>(until - process::now(), 0);
+    const timespec time{left / 1'000'000'000, left % 1'000'000'000};
+    const int got = real::ppoll(&both, 1, &time, nullptr);
+    if (got <= 0) {
+      if (got == 0) errno = EAGAIN;
+      return false;
+    }
+    if ((both.revents & ~POLLOUT) != 0) return true;
+    LockGuard guard(writing_.lock, false);  // a writer sees to it himself
+    if (!guard.held() || is_torn(fd, guard.result())) return true;
+    if (!flush(fd, MSG_DONTWAIT) && errno != EAGAIN) return true;
+  }
+  return true;
 }
 
 // FIN came: right after close_notify, or the stream was cut off.
@@ -249,10 +300,13 @@ bool Connection::gather(int fd, size_t wanted, int flags) {
     }
     engine::Inbox& inbox = reading_.inbox;
     const bool some = inbox.plain_length != 0;
-    if (inbox.plain_length >= wanted || reading_.ended || (asked && reading_.drained && some))
+    const bool all = (flags & MSG_WAITALL) != 0;
+    if (inbox.plain_length >= wanted || reading_.ended ||
+        (asked && reading_.drained && some && !all)) {
       return true;
-    if (reading_.cut_off) {
-      errno = ECONNRESET;
+    }
+    if (reading_.cut_off || reading_.error != 0) {
+      if (!some && (flags & keep_error) == 0) report_end();
       return some;
     }
     if (!ensure_inbox()) {
@@ -261,11 +315,14 @@ bool Connection::gather(int fd, size_t wanted, int flags) {
     }
     const size_t room = inbox.capacity - inbox.plain_length - inbox.cipher_length;
     if (room == 0) return true;
-    const ssize_t got = fill(fd, std::min(room, engine::max_record_length),
-                             some ? MSG_DONTWAIT : flags & MSG_DONTWAIT);
+    const bool may_wait = (flags & MSG_DONTWAIT) == 0 && (!some || all);
+    if (may_wait && writing_.urgent.load(std::memory_order_relaxed) && !await_input(fd))
+      return some;
+    const ssize_t got =
+        fill(fd, std::min(room, engine::max_record_length), may_wait ? 0 : MSG_DONTWAIT);
     asked = true;
     if (got == 0) note_end(fd);
-    if (got < 0) return some;
+    if (got < 0 && reading_.error == 0) return some;
   }
 }
 
@@ -277,12 +334,21 @@ ssize_t Connection::peek_locked(int fd, IovCursor& sink, int flags) {
   return static_cast<ssize_t>(length);
 }
 
+ssize_t Connection::count(int fd, size_t length, int flags) {
+  uint8_t last;
+  const iovec piece{&last, 1};
+  const ssize_t got = receive(fd, IovCursor(&piece, 1), flags);
+  if (got <= 0) return got;
+  return std::min(static_cast<ssize_t>(length), readable_bytes(fd));
+}
+
 ssize_t Connection::readable_bytes(int fd) {
   if (step(fd) != Progress::done) return 0;
   LockGuard guard(reading_.lock, false);
   if (!guard.held()) return 0;
   const int saved_errno = errno;
-  gather(fd, arena::batch_size, MSG_DONTWAIT);
+  if (reading_.receiving) recover_input(fd);
+  gather(fd, arena::batch_size, MSG_DONTWAIT | keep_error);
   errno = saved_errno;
   const auto length = static_cast<ssize_t>(reading_.inbox.plain_length);
   settle_inbox();
@@ -304,8 +370,8 @@ bool Connection::pull(int fd, const Registration* asking) {
   reading_.asking = asking;
   if (state() == State::open && !reading_.ended && !reading_.cut_off) {
     const int saved_errno = errno;
-    // The socket tells an error once: it is the program's, at its next read.
-    if (!gather(fd, 1, MSG_DONTWAIT) && errno != EAGAIN && errno != EINTR) reading_.error = errno;
+    if (reading_.receiving) recover_input(fd);
+    gather(fd, 1, MSG_DONTWAIT | keep_error);
     errno = saved_errno;
   }
   settle_inbox();

@@ -3,9 +3,12 @@
 
 #include <cerrno>
 #include <cstring>
+#include <span>
+#include <utility>
 
 #include "shim/connection.h"
 #include "shim/epoll_set.h"
+#include "shim/fd_table.h"
 #include "shim/real.h"
 #include "shim/refusal.h"
 
@@ -19,20 +22,45 @@ using engine::IovCursor;
 constexpr size_t batch_plaintext = 4 * engine::max_plaintext;
 constexpr size_t control_room = 2 * (engine::max_seal_overhead + 5);
 
+}  // namespace
+
+// Sealed records on their way, and what it takes to take back those that have not
+// left: a record that no other process ever saw may be sealed again.
 class Batch {
  public:
   Batch() : data_(static_cast<uint8_t*>(arena::allocate(arena::Block::batch))) {}
   ~Batch() { arena::release(arena::Block::batch, data_); }
   Batch(const Batch&) = delete;
   Batch& operator=(const Batch&) = delete;
+
+  struct Record {
+    uint32_t at, plaintext;
+    uint64_t sequence;
+  };
+
   uint8_t* data() const { return data_; }
+  uint8_t* end() const { return data_ + length; }
   uint8_t* give_up() { return std::exchange(data_, nullptr); }
+  std::span<const Record> records() const { return {records_, count_}; }
+
+  void add(size_t plaintext, size_t sealed, uint64_t sequence) {
+    records_[count_++] = {length, static_cast<uint32_t>(plaintext), sequence};
+    length += static_cast<uint32_t>(sealed);
+  }
+  // What is not a record with data: goes first.
+  void add_control(const uint8_t* bytes, uint32_t size) {
+    std::memcpy(end(), bytes, size);
+    length += size;
+  }
+
+  static constexpr size_t max_records = batch_plaintext / engine::max_plaintext + 1;
+  uint32_t length = 0;
 
  private:
   uint8_t* data_;
+  Record records_[max_records];
+  size_t count_ = 0;
 };
-
-}  // namespace
 
 void Connection::release_outbox() {
   Outbox& outbox = writing_.outbox;
@@ -68,12 +96,8 @@ bool Connection::append(const uint8_t* data, size_t length, bool deferred) {
 bool Connection::flush(int fd, int flags) {
   Outbox& outbox = writing_.outbox;
   while (outbox.length != 0) {
-    ssize_t sent;
-    {
-      const Parked parked(writing_.lock);
-      sent = real::send(fd, outbox.data + outbox.at, outbox.length,
-                        (flags & MSG_DONTWAIT) | MSG_NOSIGNAL);
-    }
+    const ssize_t sent =
+        send_sealed(fd, outbox.data + outbox.at, outbox.length, flags & MSG_DONTWAIT);
     if (sent < 0) {
       if (errno == EINTR && (flags & MSG_DONTWAIT) != 0) continue;
       return false;
@@ -83,7 +107,28 @@ bool Connection::flush(int fd, int flags) {
     outbox.length -= static_cast<uint32_t>(sent);
   }
   release_outbox();
+  if (writing_.finish) {
+    writing_.finish = false;
+    real::shutdown(fd, SHUT_WR);
+  }
   return true;
+}
+
+// send(2) without SIGPIPE.
+ssize_t Connection::send_sealed(int fd, const uint8_t* data, size_t length, int flags) {
+  // A number that was closed meanwhile may lead to another connection by now.
+  if (!fd_table::leads_to(fd, *this)) {
+    errno = EBADF;
+    return -1;
+  }
+  writing_.sending = true;
+  ssize_t sent;
+  {
+    const Parked parked(writing_.lock);
+    sent = real::send(fd, data, length, flags | MSG_NOSIGNAL);
+  }
+  writing_.sending = false;
+  return sent;
 }
 
 // What the reading side promised the peer.
@@ -99,7 +144,7 @@ void Connection::pay_debts() {
 // From the reading side: at once if nobody is writing, else the writer will.
 void Connection::settle_debts(int fd) {
   LockGuard guard(writing_.lock, false);
-  if (!guard.held() || writing_.ended) return;
+  if (!guard.held() || writing_.ended || is_torn(fd, guard.result())) return;
   const int saved_errno = errno;
   pay_debts();
   flush(fd, MSG_DONTWAIT);
@@ -108,28 +153,48 @@ void Connection::settle_debts(int fd) {
 
 void Connection::send_alert(int fd, engine::Alert alert) {
   LockGuard guard(writing_.lock, false);
-  if (!guard.held() || writing_.ended) return;
+  if (!guard.held() || writing_.ended || is_torn(fd, guard.result())) return;
   uint8_t sealed[control_room];
   writing_.ended = true;
   append(sealed, engine::seal_alert(writing_.state, alert, sealed), false);
   flush(fd, MSG_DONTWAIT);
 }
 
-// Sends one batch. Returns `length` or -1 with errno if nothing of it can ever be
-// sent; what the socket did not take now waits in the outbox, which counts as
-// sent: a sealed record cannot be taken back.
-ssize_t Connection::send_batch(int fd, uint8_t* batch, uint32_t length, int flags) {
-  ssize_t sent;
-  {
-    const Parked parked(writing_.lock);
-    sent = real::send(fd, batch, length, (flags & (MSG_DONTWAIT | MSG_MORE)) | MSG_NOSIGNAL);
+// After a send took only `sent` bytes of a batch: what is left of a record that has
+// begun to leave waits in the outbox; records that have not are taken back. Returns
+// the plaintext bytes of those.
+size_t Connection::keep_unsent(Batch& batch, size_t sent) {
+  uint32_t keep = batch.length;
+  size_t taken_back = 0;
+  for (const Batch::Record& record : batch.records()) {
+    if (record.at < sent) continue;
+    if (taken_back == 0) {
+      keep = record.at;
+      writing_.state.keys.sequence = record.sequence;
+    }
+    taken_back += record.plaintext;
   }
-  if (sent == static_cast<ssize_t>(length)) return sent;
-  if (sent < 0) {
-    if (errno != EAGAIN && errno != EINTR) return -1;
-    sent = 0;
-  }
-  return sent;
+  explicit_bzero(batch.data() + keep, batch.length - keep);
+  const auto at = static_cast<uint32_t>(sent);
+  if (keep == at) return taken_back;
+  // Nothing has left: then it is control records, which may go on waiting.
+  const bool deferred = sent == 0;
+  writing_.outbox = {batch.give_up(), arena::Block::batch, at, keep - at, deferred};
+  writing_.urgent.store(!deferred, std::memory_order_release);
+  if (!deferred) epoll_outbox_waits(*this);
+  return taken_back;
+}
+
+// Sends a batch that holds `plaintext` bytes of the program's. Returns how many of
+// them are gone, fewer if the socket took no more; 0 with errno if none are.
+size_t Connection::send_batch(int fd, Batch& batch, size_t plaintext, int flags) {
+  const ssize_t sent = send_sealed(fd, batch.data(), batch.length, flags);
+  if (sent == static_cast<ssize_t>(batch.length)) return plaintext;
+  if (sent < 0 && errno != EAGAIN && errno != EINTR) return 0;
+  const int error = sent < 0 ? errno : EAGAIN;
+  plaintext -= keep_unsent(batch, static_cast<size_t>(std::max<ssize_t>(sent, 0)));
+  errno = error;
+  return plaintext;
 }
 
 ssize_t Connection::transmit(int fd, IovCursor from, size_t length, int flags) {
@@ -141,22 +206,16 @@ ssize_t Connection::transmit(int fd, IovCursor from, size_t length, int flags) {
   if (!guard.held()) {
     if (guard.result() == LockResult::busy && (flags & MSG_DONTWAIT) == 0 && is_blocking(fd)) {
       LockGuard patient(writing_.lock, true);
-      if (patient.held()) return write_locked(fd, from, length, flags);
+      if (patient.held()) return write_locked(fd, patient.result(), from, length, flags);
     }
     errno = EAGAIN;
     return -1;
   }
-  if (guard.result() == LockResult::acquired_from_dead)
-    break_off(fd, "internal", "a process died in the middle of a write");
-  return write_locked(fd, from, length, flags);
+  return write_locked(fd, guard.result(), from, length, flags);
 }
 
 // Whether new data may be sealed now; if not, -1 and errno (0 = go on).
 int Connection::ready_to_write(int fd, int flags) {
-  if (state() == State::failed) {
-    errno = error();
-    return -1;
-  }
   if (writing_.ended) return static_cast<int>(broken_pipe(flags));
   if (writing_.outbox.urgent() && !flush(fd, flags)) {
     if (errno == EPIPE) return static_cast<int>(broken_pipe(flags));
@@ -170,7 +229,19 @@ int Connection::ready_to_write(int fd, int flags) {
   return 0;
 }
 
-ssize_t Connection::write_locked(int fd, IovCursor& from, size_t length, int flags) {
+bool Connection::exhausted(int fd) {
+  break_off(fd, "exhausted", "no sequence number is left");
+  errno = error();
+  return false;
+}
+
+ssize_t Connection::write_locked(int fd, LockResult lock, IovCursor& from, size_t length,
+                                 int flags) {
+  if (is_torn(fd, lock)) {
+    errno = error();
+    return -1;
+  }
+  if (length == 0) return writing_.ended ? broken_pipe(flags) : 0;
   if (ready_to_write(fd, flags) != 0) return -1;
   size_t total = 0;
   while (length != 0) {
@@ -179,58 +250,53 @@ ssize_t Connection::write_locked(int fd, IovCursor& from, size_t length, int fla
       errno = ENOMEM;
       break;
     }
-    uint32_t at = take_deferred(batch.data());
-    const size_t chunk = std::min(length, batch_plaintext - std::min<size_t>(at, batch_plaintext));
+    take_deferred(batch);
+    const size_t chunk =
+        std::min(length, batch_plaintext - std::min<size_t>(batch.length, batch_plaintext));
     for (size_t left = chunk; left != 0;) {
       const size_t record = std::min(left, engine::max_plaintext);
+      const uint64_t sequence = writing_.state.keys.sequence;
       const size_t sealed = engine::seal(writing_.state, engine::ContentType::application_data,
-                                         from, record, batch.data() + at);
-      if (sealed == 0) {
-        break_off(fd, "exhausted", "no sequence number is left");
-        errno = error();
-        return total != 0 ? static_cast<ssize_t>(total) : -1;
-      }
-      at += static_cast<uint32_t>(sealed);
+                                         from, record, batch.end());
+      if (sealed == 0 && !exhausted(fd)) return total != 0 ? static_cast<ssize_t>(total) : -1;
+      batch.add(record, sealed, sequence);
       left -= record;
     }
-    const ssize_t sent = send_batch(fd, batch.data(), at, flags);
-    if (sent < 0) {
-      if (total != 0) return static_cast<ssize_t>(total);
-      return errno == EPIPE ? broken_pipe(flags) : -1;
-    }
-    total += chunk;
-    length -= chunk;
-    if (sent != static_cast<ssize_t>(at)) {
-      const auto done = static_cast<uint32_t>(sent);
-      writing_.outbox = {batch.give_up(), arena::Block::batch, done, at - done, false};
-      writing_.urgent.store(true, std::memory_order_release);
-      epoll_outbox_waits(*this);
-      break;
-    }
+    const size_t sent = send_batch(fd, batch, chunk, flags & (MSG_DONTWAIT | MSG_MORE));
+    total += sent;
+    length -= sent;
+    if (sent != chunk || writing_.outbox.urgent()) break;
   }
-  return total != 0 || length == 0 ? static_cast<ssize_t>(total) : -1;
+  if (total != 0) return static_cast<ssize_t>(total);
+  return errno == EPIPE ? broken_pipe(flags) : -1;
 }
 
 // Moves deferred bytes to the front of a batch, so that they go with its data.
-uint32_t Connection::take_deferred(uint8_t* batch) {
-  Outbox& outbox = writing_.outbox;
-  const uint32_t length = outbox.length;
-  if (length == 0) [[likely]]
-    return 0;
-  std::memcpy(batch, outbox.data + outbox.at, length);
+void Connection::take_deferred(Batch& batch) {
+  const Outbox& outbox = writing_.outbox;
+  if (outbox.length == 0) [[likely]]
+    return;
+  batch.add_control(outbox.data + outbox.at, outbox.length);
   release_outbox();
-  return length;
 }
 
-// sendfile(2): what is read from the file lies where it is then sealed in place.
 ssize_t Connection::transmit_file(int fd, int in, off_t* offset, size_t count) {
   if (state() != State::open && secure(fd, 0, SO_SNDTIMEO) != 0) return -1;
-  LockGuard guard(writing_.lock, false);
+  LockGuard guard(writing_.lock, is_blocking(fd));
   if (!guard.held()) {
     errno = EAGAIN;
     return -1;
   }
-  if (ready_to_write(fd, MSG_NOSIGNAL) != 0) return -1;
+  if (is_torn(fd, guard.result())) {
+    errno = error();
+    return -1;
+  }
+  if (ready_to_write(fd, 0) != 0) return -1;
+  return transmit_file_locked(fd, in, offset, count);
+}
+
+// sendfile(2): what is read from the file lies where it is then sealed in place.
+ssize_t Connection::transmit_file_locked(int fd, int in, off_t* offset, size_t count) {
   size_t total = 0;
   off_t at_offset = offset != nullptr ? *offset : 0;
   while (count != 0) {
@@ -239,12 +305,12 @@ ssize_t Connection::transmit_file(int fd, int in, off_t* offset, size_t count) {
       errno = ENOMEM;
       break;
     }
-    uint32_t at = take_deferred(batch.data());
+    take_deferred(batch);
     const size_t head = engine::plaintext_offset(writing_.state);
     iovec pieces[4];
     int used = 0;
     size_t asked = 0;
-    for (size_t where = at; asked < count && used < 4 - (at != 0); ++used) {
+    for (size_t where = batch.length; asked < count && used < 4 - (batch.length != 0); ++used) {
       const size_t record = std::min(count - asked, engine::max_plaintext);
       pieces[used] = {batch.data() + where + head, record};
       where += engine::sealed_length(writing_.state, record);
@@ -253,7 +319,7 @@ ssize_t Connection::transmit_file(int fd, int in, off_t* offset, size_t count) {
     const ssize_t got =
         offset != nullptr ? preadv(in, pieces, used, at_offset) : real::readv(in, pieces, used);
     if (got <= 0) {
-      if (at != 0) append(batch.data(), at, true);
+      append(batch.data(), batch.length, true);
       if (total != 0) break;
       return got;
     }
@@ -263,35 +329,28 @@ ssize_t Connection::transmit_file(int fd, int in, off_t* offset, size_t count) {
       piece.iov_len = std::min(piece.iov_len, left);
       IovCursor from(&piece, 1);
       left -= piece.iov_len;
-      const size_t sealed =
-          engine::seal(writing_.state, engine::ContentType::application_data, from, piece.iov_len,
-                       static_cast<uint8_t*>(piece.iov_base) - head);
-      if (sealed == 0) {
-        break_off(fd, "exhausted", "no sequence number is left");
-        errno = error();
-        return total != 0 ? static_cast<ssize_t>(total) : -1;
-      }
-      at += static_cast<uint32_t>(sealed);
+      const uint64_t sequence = writing_.state.keys.sequence;
+      const size_t sealed = engine::seal(writing_.state, engine::ContentType::application_data,
+                                         from, piece.iov_len, batch.end());
+      if (sealed == 0 && !exhausted(fd)) return total != 0 ? static_cast<ssize_t>(total) : -1;
+      batch.add(piece.iov_len, sealed, sequence);
     }
-    const ssize_t sent = send_batch(fd, batch.data(), at, 0);
-    if (sent < 0) {
-      if (total != 0) break;
-      return errno == EPIPE ? broken_pipe(0) : -1;
+    const auto chunk = static_cast<size_t>(got);
+    const size_t sent = send_batch(fd, batch, chunk, 0);
+    total += sent;
+    at_offset += static_cast<off_t>(sent);
+    count -= sent;
+    // What was read but has not left is read again.
+    if (sent != chunk && offset == nullptr) {
+      const int saved_errno = errno;
+      lseek(in, static_cast<off_t>(sent) - got, SEEK_CUR);
+      errno = saved_errno;
     }
-    total += static_cast<size_t>(got);
-    at_offset += got;
-    count -= static_cast<size_t>(got);
-    if (sent != static_cast<ssize_t>(at)) {
-      const auto done = static_cast<uint32_t>(sent);
-      writing_.outbox = {batch.give_up(), arena::Block::batch, done, at - done, false};
-      writing_.urgent.store(true, std::memory_order_release);
-      epoll_outbox_waits(*this);
-      break;
-    }
-    if (static_cast<size_t>(got) < asked) break;  // end of file
+    if (sent != chunk || chunk < asked || writing_.outbox.urgent()) break;
   }
   if (offset != nullptr) *offset = at_offset;
-  return static_cast<ssize_t>(total);
+  if (total != 0 || count == 0) return static_cast<ssize_t>(total);
+  return errno == EPIPE ? broken_pipe(0) : -1;
 }
 
 }  // namespace gaiter::shim

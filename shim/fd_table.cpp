@@ -1,12 +1,18 @@
 #include "shim/fd_table.h"
 
+#include <netinet/in.h>
 #include <sched.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 
+#include <cerrno>
 #include <new>
 
 #include "shim/arena.h"
+#include "shim/connection.h"
+#include "shim/family.h"
 #include "shim/lock.h"
+#include "shim/real.h"
 
 namespace gaiter::shim::fd_table {
 
@@ -41,13 +47,43 @@ std::atomic<uint32_t>* entry_for(int fd, bool make) {
   return found + (fd & ((1 << chunk_bits) - 1));
 }
 
-// In place of a number between withdraw() and settle().
-constexpr uint32_t unsettled = UINT32_MAX;
+// With a slot's number: what the entry leads to is being changed, from or to it.
+constexpr uint32_t changing = 0x8000'0000;
 
 // Keeps fork(2) apart from changes.
 constinit Lock gate;
+constinit LockResult frozen = LockResult::reentered;
+constinit thread_local uint32_t expected_child = 0;
 
+// Changes that this thread is in: who then meets one is its own signal handler.
+constinit thread_local int changes_here = 0;
+
+// Stands in where nothing else may be said. Made once a process, never ended.
+constinit std::atomic<Connection*> refusal = nullptr;
+
+SlotRef refused() {
+  Connection* present = refusal.load(std::memory_order_acquire);
+  if (present == nullptr) {
+    Connection* const fresh = Connection::make_refused(EBADF);
+    if (fresh == nullptr) return {};
+    hold(*fresh);
+    if (refusal.compare_exchange_strong(present, fresh)) {
+      present = fresh;
+    } else {
+      give_up(*fresh);
+    }
+  }
+  return enter(*present) ? SlotRef(present) : SlotRef();
+}
+
+uint32_t number_of(const Slot& slot) { return arena::number_of(arena::Block::slot, &slot); }
 Slot* slot_of(uint32_t number) { return static_cast<Slot*>(arena::at(arena::Block::slot, number)); }
+
+void raise_top(int fd) {
+  int seen = top.load(std::memory_order_relaxed);
+  while (seen < fd && !top.compare_exchange_weak(seen, fd)) {
+  }
+}
 
 }  // namespace
 
@@ -59,7 +95,10 @@ SlotRef find(int fd) {
   for (;;) {
     const uint32_t number = entry->load(std::memory_order_acquire);
     if (number == 0) return {};
-    if (number == unsettled) {
+    if ((number & changing) != 0) {
+      if (changes_here != 0) {
+        if (SlotRef stand_in = refused()) return stand_in;
+      }
       sched_yield();
       continue;
     }
@@ -73,8 +112,7 @@ SlotRef find(int fd) {
 
 bool leads_to(int fd, const Slot& slot) {
   const std::atomic<uint32_t>* const entry = entry_for(fd, false);
-  return entry != nullptr &&
-         entry->load(std::memory_order_acquire) == arena::number_of(arena::Block::slot, &slot);
+  return entry != nullptr && entry->load(std::memory_order_acquire) == number_of(slot);
 }
 
 int number_for(const Slot& slot) {
@@ -88,12 +126,52 @@ bool publish(int fd, Slot& slot) {
   std::atomic<uint32_t>* const entry = entry_for(fd, true);
   if (entry == nullptr) return false;
   const LockGuard guard(gate, true);
-  slot.references.fetch_add(Slot::descriptor, std::memory_order_acq_rel);
-  entry->store(arena::number_of(arena::Block::slot, &slot), std::memory_order_release);
-  int seen = top.load(std::memory_order_relaxed);
-  while (seen < fd && !top.compare_exchange_weak(seen, fd)) {
-  }
+  hold(slot);
+  entry->store(number_of(slot), std::memory_order_release);
+  raise_top(fd);
   return true;
+}
+
+Change::Change(int fd, Slot* next) : fd_(fd), next_(next), entry_(entry_for(fd, next != nullptr)) {
+  ++changes_here;
+  if (entry_ == nullptr) return;
+  const LockGuard guard(gate, true);
+  uint32_t seen = entry_->load(std::memory_order_acquire);
+  uint32_t marked;
+  do {
+    // Two threads that change the same number: the kernel sorts them out, and the
+    // second one's word counts.
+    const bool ours = seen != 0 && (seen & changing) == 0;
+    before_ = ours ? slot_of(seen) : nullptr;
+    marked = changing | (next != nullptr ? number_of(*next) : seen);
+    if (marked == changing) return;
+  } while (!entry_->compare_exchange_weak(seen, marked));
+  if (next != nullptr) {
+    hold(*next);  // counted first, so that it cannot end meanwhile
+    raise_top(fd);
+  }
+}
+
+void Change::done() {
+  if (entry_ == nullptr || next_ == nullptr) return;
+  entry_->store(number_of(*next_), std::memory_order_release);
+  entry_ = nullptr;
+  if (before_ != nullptr) give_up(*before_);
+}
+
+void Change::undo() {
+  if (entry_ == nullptr) return;
+  entry_->store(before_ != nullptr ? number_of(*before_) : 0, std::memory_order_release);
+  entry_ = nullptr;
+  if (next_ != nullptr) give_up(*next_);
+}
+
+Change::~Change() {
+  --changes_here;
+  if (entry_ == nullptr) return;
+  settle(fd_);
+  if (before_ != nullptr) give_up(*before_);
+  if (next_ != nullptr) give_up(*next_);
 }
 
 Slot* withdraw(int fd) {
@@ -101,48 +179,102 @@ Slot* withdraw(int fd) {
   if (entry == nullptr) return nullptr;
   const LockGuard guard(gate, true);
   uint32_t number = entry->load(std::memory_order_acquire);
-  while (number != 0 && number != unsettled && !entry->compare_exchange_weak(number, unsettled)) {
+  while (number != 0 && (number & changing) == 0 &&
+         !entry->compare_exchange_weak(number, number | changing)) {
   }
-  return number == 0 || number == unsettled ? nullptr : slot_of(number);
+  return number == 0 || (number & changing) != 0 ? nullptr : slot_of(number);
 }
 
 void settle(int fd) {
   std::atomic<uint32_t>* const entry = entry_for(fd, false);
-  uint32_t expected = unsettled;
-  if (entry != nullptr) entry->compare_exchange_strong(expected, 0, std::memory_order_release);
+  if (entry == nullptr) return;
+  uint32_t seen = entry->load(std::memory_order_relaxed);
+  while ((seen & changing) != 0 &&
+         !entry->compare_exchange_weak(seen, 0, std::memory_order_release)) {
+  }
 }
+
+void retire(int fd) {
+  const SlotRef stand_in = refused();
+  std::atomic<uint32_t>* const entry = entry_for(fd, false);
+  if (!stand_in || entry == nullptr) return;
+  const uint32_t number = entry->load(std::memory_order_acquire);
+  uint32_t expected = number;
+  if (number == 0 || (number & changing) != 0 || number == number_of(*stand_in.get())) return;
+  hold(*stand_in.get());
+  if (entry->compare_exchange_strong(expected, number_of(*stand_in.get()))) {
+    give_up(*slot_of(number));
+  } else {
+    give_up(*stand_in.get());
+  }
+}
+
+int highest() { return top.load(std::memory_order_acquire); }
 
 void for_each(void (*visit)(int fd, Slot& slot, void* context), void* context) {
   const int last = top.load(std::memory_order_acquire);
   for (int fd = 0; fd <= last; ++fd) {
-    if (const SlotRef slot = find(fd)) visit(fd, *slot.get(), context);
+    if (has(fd)) {
+      if (const SlotRef slot = find(fd)) visit(fd, *slot.get(), context);
+    }
   }
 }
 
 namespace {
 
-void add_to_all(uint64_t references) {
+template <class Visit>
+void for_each_entry(Visit visit) {
   const int last = top.load(std::memory_order_acquire);
   for (int fd = 0; fd <= last; ++fd) {
-    const std::atomic<uint32_t>* const entry = entry_for(fd, false);
-    if (entry == nullptr) continue;
-    const uint32_t number = entry->load(std::memory_order_acquire);
-    if (number != 0 && number != unsettled) slot_of(number)->references.fetch_add(references);
+    if (!has(fd)) continue;
+    std::atomic<uint32_t>& entry = *entry_for(fd, false);
+    const uint32_t number = entry.load(std::memory_order_acquire);
+    if ((number & ~changing) != 0) visit(fd, entry, number);
   }
+}
+
+// Whether the kernel has a TCP socket there.
+bool is_tcp_socket(int fd) {
+  int protocol = 0;
+  socklen_t length = sizeof protocol;
+  return real::getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &length) == 0 &&
+         (protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP);
 }
 
 }  // namespace
 
 // The gate is taken by hand: prepare and thaw are different functions.
 void freeze_for_fork() {
-  gate.acquire(true);
-  add_to_all(Slot::descriptor);
+  frozen = gate.acquire(true);
+  if (top.load() < 0) return;  // nothing is shared: no memory is spent on a family
+  expected_child = family::expect_child();
+  for_each_entry(
+      [](int, auto&, uint32_t number) { hold(*slot_of(number & ~changing), expected_child); });
 }
 
-void thaw_in_parent() { gate.release(LockResult::acquired); }
+void thaw_in_parent() { gate.release(frozen); }
 
-void thaw_in_child() { new (&gate) Lock; }
+void thaw_in_child() {
+  new (&gate) Lock;
+  changes_here = 0;
+  if (top.load() < 0) return;
+  family::become_child();
+  // Another thread of the parent was changing these, and nobody here will say how
+  // it went: a TCP socket that is there is taken for ours.
+  const int saved_errno = errno;
+  for_each_entry([](int fd, auto& entry, uint32_t number) {
+    if ((number & changing) == 0) return;
+    const bool still_there = is_tcp_socket(fd);
+    entry.store(still_there ? number & ~changing : 0);
+    if (!still_there) give_up(*slot_of(number & ~changing));
+  });
+  errno = saved_errno;
+}
 
-void undo_fork() { add_to_all(-Slot::descriptor); }
+void undo_fork() {
+  for_each_entry([](int, auto&, uint32_t number) {
+    forget_holder(*slot_of(number & ~changing), expected_child);
+  });
+}
 
 }  // namespace gaiter::shim::fd_table

@@ -25,7 +25,9 @@ inline bool has(int fd) {
   return entry != nullptr && entry->load(std::memory_order_acquire) != 0;
 }
 
-// Enters the slot behind `fd`; empty if there is none.
+// Enters the slot behind `fd`; empty if there is none. While another thread
+// changes what `fd` leads to (Change), waits; for code that interrupted this very
+// thread while it does so, `fd` leads to a connection that refuses all with EBADF.
 SlotRef find(int fd);
 
 // Whether `fd` leads to `slot`, which the caller keeps from ending; and any number
@@ -37,13 +39,42 @@ int number_for(const Slot& slot);
 // there is no memory for the entry.
 [[nodiscard]] bool publish(int fd, Slot& slot);
 
+// Around the kernel's change of what a number leads to: a close, or a dup2 over it.
+// Others who ask for the number meanwhile wait: it may still lead to a protected
+// socket, or already to something new.
+class Change {
+ public:
+  // `next`: what the number will lead to; nullptr = nothing of ours.
+  explicit Change(int fd, Slot* next = nullptr);
+  // Gives back what was there before; one of the two was not called: now nothing is.
+  ~Change();
+  Change(const Change&) = delete;
+  Change& operator=(const Change&) = delete;
+
+  // The kernel has done it, and the number leads to `next`.
+  void done();
+  // The kernel has refused: the number leads to what it did before.
+  void undo();
+
+ private:
+  const int fd_;
+  Slot* const next_;
+  Slot* before_ = nullptr;
+  std::atomic<uint32_t>* entry_;
+};
+
 // Takes the entry away and returns the slot, whose descriptor the caller must
 // still give back by leave(slot, Slot::descriptor). nullptr if there was none.
-// Until settle(fd), which must follow the kernel's close or dup2, others who ask
-// for `fd` wait: the number may still lead to a protected socket, or already to
-// something new.
+// Others wait as during a Change until settle(fd), which must follow.
 Slot* withdraw(int fd);
 void settle(int fd);
+
+// Before the process ends: `fd` leads to a connection that refuses all with EBADF,
+// and its descriptor is given back.
+void retire(int fd);
+
+// No number above this was ever entered.
+int highest();
 
 // Calls visit(fd, slot) for every entry.
 void for_each(void (*visit)(int fd, Slot& slot, void* context), void* context);

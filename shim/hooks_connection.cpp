@@ -54,7 +54,7 @@ int connect_protected(int fd, const sockaddr* address, socklen_t length, Connect
                       ActiveRule& rule) {
   std::string name = rule.settings().server_name;
   if (name.empty()) name = names::name_for(address);
-  connection.begin_connect(rule, std::move(name), address);
+  if (!connection.begin_connect(rule, std::move(name), address)) return fail_with(EALREADY);
   // A descriptor that survives exec would carry on in clear.
   const int descriptor_flags = real::fcntl(fd, F_GETFD, nullptr);
   connection.close_on_exec = (descriptor_flags & FD_CLOEXEC) != 0;
@@ -171,6 +171,13 @@ int hook_connect(int fd, const sockaddr* address, socklen_t length) {
   local.storage.ss_family = address->sa_family;
   local_address(fd, local);
   const Decision decision = decide(gaiter::policy::Direction::outbound, local.get(), remote.get());
+  Address present;
+  socklen_t present_length = sizeof present.storage;
+  // One that is connected in clear already hears EISCONN.
+  if (connection != nullptr && decision.verdict == Verdict::protect &&
+      getpeername(fd, present.get(), &present_length) == 0) {
+    return real::connect(fd, address, length);
+  }
   if (decision.verdict == Verdict::pass) return real::connect(fd, address, length);
   if (decision.verdict == Verdict::block) {
     log_blocked(decision.rule, fd, remote.get(), decision.why);

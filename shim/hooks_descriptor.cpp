@@ -15,53 +15,63 @@
 namespace gaiter::shim {
 namespace {
 
-// SO_LINGER with no time: the program wants a reset, not an end.
-bool aborts(int fd) {
-  linger option{};
-  socklen_t length = sizeof option;
-  return real::getsockopt(fd, SOL_SOCKET, SO_LINGER, &option, &length) == 0 &&
-         option.l_onoff != 0 && option.l_linger == 0;
-}
-
 // What must be said before the kernel closes the last descriptor.
 void before_close(int fd) {
   const SlotRef slot = fd_table::find(fd);
   Connection* const connection = as_connection(slot);
-  if (connection == nullptr || descriptors(*slot.get()) != 1 || !connection->is_protected() ||
-      aborts(fd)) {
+  if (connection == nullptr || !connection->is_protected() || !is_last_descriptor(*slot.get()))
     return;
-  }
-  connection->say_goodbye(fd, process::now() + goodbye_patience);
-  connection->swallow_control(fd);
+  connection->part(fd, process::now() + goodbye_patience);
 }
 
-// Runs the kernel's `change` of `fd` (close, or a dup2 over it) with the entry
-// out of the way: no other thread can meet the number half changed.
-template <class Change>
-int replace(int fd, Change change) {
-  before_close(fd);
-  Slot* const slot = fd_table::withdraw(fd);
-  const int result = change();
-  if (slot != nullptr) {
-    const int saved_errno = errno;
-    fd_table::settle(fd);
-    leave(*slot, Slot::descriptor);
-    errno = saved_errno;
+// A dup2 over `to`, of what `source` holds or of a descriptor that is not ours,
+// with the entry out of the way: no other thread can meet the number half changed.
+template <class Kernel>
+int replace(int fd, int to, const SlotRef& source, Kernel kernel) {
+  // One that will fail leaves what it would have closed as it is.
+  if (real::fcntl(fd, F_GETFD, nullptr) < 0) return -1;
+  before_close(to);
+  fd_table::Change change(to, source.get());
+  const int result = kernel();
+  const int saved_errno = errno;
+  if (result < 0) {
+    change.undo();
+  } else if (source && !fd_table::leads_to(fd, *source.get())) {
+    real::close(to);  // another thread closed `fd` meanwhile: who knows what was copied
+    return fail_with(EBADF);
+  } else {
+    change.done();
   }
+  errno = saved_errno;
   return result;
 }
 
-// A second number for what `fd` leads to.
-int share(int fd, int duplicate, bool close_on_exec) {
-  if (duplicate < 0) return duplicate;
-  const SlotRef slot = fd_table::find(fd);
-  if (!slot) return duplicate;
-  if (Connection* const connection = as_connection(slot)) connection->close_on_exec = close_on_exec;
-  if (!fd_table::publish(duplicate, *slot.get())) {
+void note_close_on_exec(const SlotRef& slot, bool wish) {
+  if (Connection* const connection = as_connection(slot)) connection->close_on_exec = wish;
+}
+
+// A second number for what `fd` leads to, `source`.
+int share(int fd, const SlotRef& source, int duplicate, bool close_on_exec) {
+  if (duplicate < 0 || !source) return duplicate;
+  note_close_on_exec(source, close_on_exec);
+  if (!fd_table::leads_to(fd, *source.get())) {
+    real::close(duplicate);
+    return fail_with(EBADF);
+  }
+  if (!fd_table::publish(duplicate, *source.get())) {
     real::close(duplicate);
     return fail_with(ENOMEM);
   }
   return duplicate;
+}
+
+// A copy of a protected one under a number that our tables, which are the parent's,
+// cannot tell: what is written there would leave in clear.
+int refuse_in_borrowed_memory() {
+  log::line(log::Level::warning,
+            "refused cause=unsupported errno=EACCES reason=\"a protected connection was to be "
+            "duplicated between vfork and exec\"");
+  return fail_with(EACCES);
 }
 
 bool is_standard_stream(int fd) { return fd >= 0 && fd <= 2; }
@@ -77,21 +87,23 @@ int become_standard_stream(int fd, int to, int flags) {
     return result;
   }
   if (move_to_relay(fd) != 0) return -1;
-  return replace(to, [&] { return real::dup3(fd, to, flags); });
+  return replace(fd, to, {}, [&] { return real::dup3(fd, to, flags); });
 }
 
 int duplicate_over(int fd, int to, int flags, int (*kernel)(int, int, int)) {
-  if (fd == to) return kernel(fd, to, flags);
+  if (fd == to || (flags & ~O_CLOEXEC) != 0) return kernel(fd, to, flags);
   if (Protected(fd) && is_standard_stream(to)) return become_standard_stream(fd, to, flags);
-  const Protected source(fd);
-  if (process::memory_is_borrowed()) {
-    // Before exec in a vfork child: the protected one must not get there.
-    return source ? real::dup3(fd, to, flags | O_CLOEXEC) : kernel(fd, to, flags);
-  }
-  const int result = replace(
-      to, [&] { return source ? real::dup3(fd, to, flags | O_CLOEXEC) : kernel(fd, to, flags); });
+  if (process::memory_is_borrowed())
+    return Protected(fd) ? refuse_in_borrowed_memory() : kernel(fd, to, flags);
+  const SlotRef source = fd_table::find(fd);
+  const Connection* const connection = as_connection(source);
+  const bool hide = connection != nullptr && connection->is_protected();
+  const int result = replace(fd, to, source, [&] {
+    return hide ? real::dup3(fd, to, flags | O_CLOEXEC) : kernel(fd, to, flags);
+  });
+  if (result >= 0) note_close_on_exec(source, (flags & O_CLOEXEC) != 0);
   if (result == 2) log::standard_error_moved();
-  return share(fd, result, (flags & O_CLOEXEC) != 0);
+  return result;
 }
 
 int kernel_dup2(int fd, int to, int) { return real::dup2(fd, to); }
@@ -110,6 +122,13 @@ void close_all(int first, int last) {
       &range);
 }
 
+void mark_all_close_on_exec(int first, int last) {
+  if (process::memory_is_borrowed()) return;
+  for (int fd = first; fd <= last && fd <= fd_table::highest(); ++fd) {
+    if (fd_table::has(fd)) note_close_on_exec(fd_table::find(fd), true);
+  }
+}
+
 }  // namespace
 }  // namespace gaiter::shim
 
@@ -119,13 +138,19 @@ int hook_close(int fd) {
   if (!fd_table::has(fd)) [[likely]]
     return real::close(fd);
   if (process::memory_is_borrowed()) return real::close(fd);
-  return replace(fd, [fd] { return real::close(fd); });
+  before_close(fd);
+  const fd_table::Change change(fd);  // whatever close(2) says, the number is free
+  return real::close(fd);
 }
 
 int hook_close_range(unsigned first, unsigned last, int flags) {
   const int from = static_cast<int>(std::min<unsigned>(first, INT_MAX));
   const int to = static_cast<int>(std::min<unsigned>(last, INT_MAX));
-  if ((flags & CLOSE_RANGE_CLOEXEC) == 0 && first <= last) close_all(from, to);
+  if ((flags & CLOSE_RANGE_CLOEXEC) != 0) {
+    mark_all_close_on_exec(from, to);
+  } else if (first <= last) {
+    close_all(from, to);
+  }
   return real::close_range(first, last, flags);
 }
 
@@ -137,8 +162,11 @@ void hook_closefrom(int first) {
 int hook_dup(int fd) {
   if (!fd_table::has(fd)) [[likely]]
     return real::dup(fd);
-  if (process::memory_is_borrowed() || !Protected(fd)) return share(fd, real::dup(fd), false);
-  return share(fd, real::fcntl(fd, F_DUPFD_CLOEXEC, nullptr), false);
+  if (process::memory_is_borrowed())
+    return Protected(fd) ? refuse_in_borrowed_memory() : real::dup(fd);
+  const SlotRef source = fd_table::find(fd);
+  if (!Protected(fd)) return share(fd, source, real::dup(fd), false);
+  return share(fd, source, real::fcntl(fd, F_DUPFD_CLOEXEC, nullptr), false);
 }
 
 int hook_dup2(int fd, int to) {
@@ -162,10 +190,12 @@ int hook_dup3(int fd, int to, int flags) {
 int hook_fcntl(int fd, int command, void* argument) {
   if (!fd_table::has(fd)) [[likely]]
     return real::fcntl(fd, command, argument);
-  const bool duplicates = command == F_DUPFD || command == F_DUPFD_CLOEXEC;
+  const SlotRef source = fd_table::find(fd);
   const Protected connection(fd);
-  if (duplicates && !process::memory_is_borrowed()) {
-    return share(fd, real::fcntl(fd, connection ? F_DUPFD_CLOEXEC : command, argument),
+  if (command == F_DUPFD || command == F_DUPFD_CLOEXEC) {
+    if (process::memory_is_borrowed())
+      return connection ? refuse_in_borrowed_memory() : real::fcntl(fd, command, argument);
+    return share(fd, source, real::fcntl(fd, connection ? F_DUPFD_CLOEXEC : command, argument),
                  command == F_DUPFD_CLOEXEC);
   }
   if (!connection) return real::fcntl(fd, command, argument);
@@ -189,6 +219,11 @@ int hook_ioctl(int fd, unsigned long request, void* argument) {
     return real::ioctl(fd, request, argument);
   const Protected connection(fd);
   if (!connection) return real::ioctl(fd, request, argument);
+  // As F_SETFD: what an exec would carry on with would be clear.
+  if (request == FIOCLEX || request == FIONCLEX) {
+    connection->close_on_exec = request == FIOCLEX;
+    return 0;
+  }
   if (request == FIONREAD) {
     if (argument == nullptr) return fail_with(EFAULT);
     *static_cast<int*>(argument) = static_cast<int>(connection->readable_bytes(fd));

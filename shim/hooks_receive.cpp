@@ -24,11 +24,14 @@ ssize_t discard(int fd, Connection& connection, size_t length, int flags) {
   return static_cast<ssize_t>(total);
 }
 
-ssize_t take(int fd, Connection& connection, const iovec* iov, size_t count, int flags) {
+// `vectored`: readv(2) and its kin, for which nothing to fill is nothing to do.
+ssize_t take(int fd, Connection& connection, const iovec* iov, size_t count, int flags,
+             bool vectored = false) {
   if ((flags & MSG_OOB) != 0) return fail_with(EOPNOTSUPP);
   const ssize_t total = total_length(iov, count);
   if (total < 0) return -1;
   const auto length = static_cast<size_t>(total);
+  if (length == 0 && vectored) return 0;
   if ((flags & (MSG_TRUNC | MSG_PEEK)) == MSG_TRUNC)
     return discard(fd, connection, length, flags & ~MSG_TRUNC);
   return connection.receive(fd, IovCursor(iov, count), flags);
@@ -36,8 +39,10 @@ ssize_t take(int fd, Connection& connection, const iovec* iov, size_t count, int
 
 ssize_t take(int fd, Connection& connection, void* buffer, size_t length, int flags) {
   const iovec piece{buffer, std::min<size_t>(length, SSIZE_MAX)};
-  if ((flags & MSG_TRUNC) != 0 && buffer == nullptr && (flags & (MSG_OOB | MSG_PEEK)) == 0)
-    return discard(fd, connection, piece.iov_len, flags & ~MSG_TRUNC);
+  if ((flags & MSG_TRUNC) != 0 && (flags & MSG_OOB) == 0) {
+    if ((flags & MSG_PEEK) == 0) return discard(fd, connection, length, flags & ~MSG_TRUNC);
+    return connection.count(fd, length, flags);
+  }
   return take(fd, connection, &piece, 1, flags);
 }
 
@@ -52,7 +57,7 @@ ssize_t take_message(int fd, Connection& connection, msghdr* message, int flags)
   if (message == nullptr) return fail_with(EFAULT);
   const ssize_t got = take(fd, connection, message->msg_iov, message->msg_iovlen, flags);
   if (got >= 0) {
-    message->msg_namelen = 0;  // as TCP does
+    if (message->msg_name != nullptr) message->msg_namelen = 0;  // as TCP does
     message->msg_controllen = 0;
     message->msg_flags = flags & MSG_CMSG_CLOEXEC;
   }
@@ -68,7 +73,8 @@ ssize_t hook_read(int fd, void* buffer, size_t length) {
   if (!fd_table::has(fd)) [[likely]]
     return real::read(fd, buffer, length);
   const Protected connection(fd);
-  return connection ? take(fd, *connection, buffer, length, 0) : real::read(fd, buffer, length);
+  if (!connection) return real::read(fd, buffer, length);
+  return length == 0 ? 0 : take(fd, *connection, buffer, length, 0);
 }
 
 ssize_t hook_recv(int fd, void* buffer, size_t length, int flags) {
@@ -96,7 +102,7 @@ ssize_t hook_readv(int fd, const iovec* iov, int count) {
   const Protected connection(fd);
   if (!connection) return real::readv(fd, iov, count);
   if (count < 0 || count > IOV_MAX) return fail_with(EINVAL);
-  return take(fd, *connection, iov, static_cast<size_t>(count), 0);
+  return take(fd, *connection, iov, static_cast<size_t>(count), 0, true);
 }
 
 ssize_t hook_preadv2(int fd, const iovec* iov, int count, off_t offset, int flags) {
@@ -107,7 +113,7 @@ ssize_t hook_preadv2(int fd, const iovec* iov, int count, off_t offset, int flag
   if (offset != -1) return fail_with(ESPIPE);
   if (count < 0 || count > IOV_MAX) return fail_with(EINVAL);
   return take(fd, *connection, iov, static_cast<size_t>(count),
-              (flags & RWF_NOWAIT) != 0 ? MSG_DONTWAIT : 0);
+              (flags & RWF_NOWAIT) != 0 ? MSG_DONTWAIT : 0, true);
 }
 
 ssize_t hook_preadv64v2(int fd, const iovec* iov, int count, off64_t offset, int flags) {
@@ -132,6 +138,7 @@ int hook_recvmmsg(int fd, mmsghdr* messages, unsigned count, int flags, timespec
       timeout == nullptr
           ? INT64_MAX
           : process::now() + int64_t{timeout->tv_sec} * 1'000'000'000 + timeout->tv_nsec;
+  count = std::min<unsigned>(count, IOV_MAX);
   unsigned done = 0;
   while (done < count) {
     int how = flags & ~MSG_WAITFORONE;
@@ -139,7 +146,11 @@ int hook_recvmmsg(int fd, mmsghdr* messages, unsigned count, int flags, timespec
     const ssize_t got = take_message(fd, *connection, &messages[done].msg_hdr, how);
     if (got < 0) break;
     messages[done++].msg_len = static_cast<unsigned>(got);
-    if (got == 0 || process::now() >= until) break;
+    if (process::now() >= until) break;
+  }
+  if (timeout != nullptr) {
+    const int64_t left = std::max<int64_t>(until - process::now(), 0);
+    *timeout = {left / 1'000'000'000, left % 1'000'000'000};
   }
   return done != 0 ? static_cast<int>(done) : -1;
 }

@@ -12,12 +12,15 @@ namespace {
 
 using engine::IovCursor;
 
-ssize_t give(int fd, Connection& connection, const iovec* iov, size_t count, int flags) {
+// `vectored`: writev(2) and its kin, for which nothing to send is nothing to do.
+ssize_t give(int fd, Connection& connection, const iovec* iov, size_t count, int flags,
+             bool vectored = false) {
   if ((flags & MSG_OOB) != 0) return fail_with(EOPNOTSUPP);
   if ((flags & MSG_ZEROCOPY) != 0) return fail_with(EOPNOTSUPP);
   const ssize_t total = total_length(iov, count);
   if (total < 0) return -1;
   const auto length = static_cast<size_t>(total);
+  if (length == 0 && vectored) return 0;
   return connection.transmit(fd, IovCursor(iov, count), length, flags);
 }
 
@@ -90,7 +93,7 @@ ssize_t hook_writev(int fd, const iovec* iov, int count) {
   const Protected connection(fd);
   if (!connection) return real::writev(fd, iov, count);
   if (count < 0 || count > IOV_MAX) return fail_with(EINVAL);
-  return give(fd, *connection, iov, static_cast<size_t>(count), 0);
+  return give(fd, *connection, iov, static_cast<size_t>(count), 0, true);
 }
 
 ssize_t hook_pwritev2(int fd, const iovec* iov, int count, off_t offset, int flags) {
@@ -101,7 +104,7 @@ ssize_t hook_pwritev2(int fd, const iovec* iov, int count, off_t offset, int fla
   if (offset != -1) return fail_with(ESPIPE);
   if (count < 0 || count > IOV_MAX) return fail_with(EINVAL);
   return give(fd, *connection, iov, static_cast<size_t>(count),
-              (flags & RWF_NOWAIT) != 0 ? MSG_DONTWAIT : 0);
+              (flags & RWF_NOWAIT) != 0 ? MSG_DONTWAIT : 0, true);
 }
 
 ssize_t hook_pwritev64v2(int fd, const iovec* iov, int count, off64_t offset, int flags) {
@@ -134,12 +137,16 @@ int hook_sendmmsg(int fd, mmsghdr* messages, unsigned count, int flags) {
     if (is_fast_open(fd, flags)) return fail_with(EOPNOTSUPP);
     return real::sendmmsg(fd, messages, count, flags);
   }
+  count = std::min<unsigned>(count, IOV_MAX);
   unsigned done = 0;
   while (done < count) {
     const msghdr& message = messages[done].msg_hdr;
     const ssize_t sent = give(fd, *connection, message.msg_iov, message.msg_iovlen, flags);
     if (sent < 0) break;
     messages[done++].msg_len = static_cast<unsigned>(sent);
+    size_t wanted = 0;
+    for (size_t i = 0; i < message.msg_iovlen; ++i) wanted += message.msg_iov[i].iov_len;
+    if (static_cast<size_t>(sent) < wanted) break;  // what follows must not overtake
   }
   return done != 0 || count == 0 ? static_cast<int>(done) : -1;
 }

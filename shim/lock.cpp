@@ -17,21 +17,37 @@ namespace {
 // How often a waiter looks whether the owner still lives.
 constexpr timespec patience{.tv_sec = 0, .tv_nsec = 50'000'000};
 
-// A thread id is a valid target of kill(2) on Linux also if it is not a group's
-// leader. EPERM means that it lives under another user.
-bool is_dead(uint32_t thread) { return kill(static_cast<pid_t>(thread), 0) != 0 && errno == ESRCH; }
+bool on_alternate_stack() {
+  stack_t stack;
+  return sigaltstack(nullptr, &stack) == 0 && (stack.ss_flags & SS_ONSTACK) != 0;
+}
 
 }  // namespace
 
-LockResult Lock::acquire(bool wait_for_parked) {
-  const uint32_t self = process::thread_id();
-  uint32_t expected = 0;
-  if (word_.compare_exchange_strong(expected, self, std::memory_order_acquire))
-    return LockResult::acquired;
-  return acquire_slowly(self, wait_for_parked);
+bool Lock::is_mine() const {
+  return (word_.load(std::memory_order_relaxed) & ~waiters) == process::thread_id();
 }
 
-LockResult Lock::acquire_slowly(uint32_t self, bool wait_for_parked) {
+LockResult Lock::acquire(bool wait_for_parked, const Lock* const* frame) {
+  const uint32_t self = process::thread_id();
+  uint32_t expected = 0;
+  LockResult result = LockResult::acquired;
+  if (!word_.compare_exchange_strong(expected, self, std::memory_order_acquire))
+    result = acquire_slowly(self, wait_for_parked, frame);
+  if (held(result)) frame_ = frame;
+  return result;
+}
+
+// The owner is this thread: is its frame further up this stack (then `frame` is a
+// signal handler's), or was it left by a longjmp? It holds a pointer to this lock,
+// which calls made since will have overwritten if they reach that far.
+bool Lock::owner_frame_is_gone(const Lock* const* frame) const {
+  if (frame_ == nullptr || frame == nullptr) return false;
+  if (frame >= frame_) return !on_alternate_stack();
+  return *static_cast<const Lock* const volatile*>(frame_) != this;
+}
+
+LockResult Lock::acquire_slowly(uint32_t self, bool wait_for_parked, const Lock* const* frame) {
   const int saved_errno = errno;
   LockResult result = LockResult::acquired;
   for (;;) {
@@ -44,20 +60,24 @@ LockResult Lock::acquire_slowly(uint32_t self, bool wait_for_parked) {
     const uint32_t owner = seen & ~waiters;
     const bool parked = parked_.load(std::memory_order_relaxed) != 0;
     if (owner == self) {
-      result = parked ? LockResult::nested : LockResult::reentered;
-      if (parked) unpark();
+      if (!owner_frame_is_gone(frame)) {
+        result = LockResult::reentered;
+        break;
+      }
+      result = parked ? LockResult::acquired : LockResult::acquired_from_dead;
+      unpark();
       break;
     }
-    if (parked && !wait_for_parked && !is_dead(owner)) {
+    if (parked && !wait_for_parked && !process::is_dead(owner)) {
       result = LockResult::busy;
       break;
     }
     if ((seen & waiters) == 0 && !word_.compare_exchange_strong(seen, seen | waiters)) continue;
     syscall(SYS_futex, &word_, FUTEX_WAIT, owner | waiters, &patience, nullptr, 0);
     seen = owner | waiters;
-    if (word_.load(std::memory_order_relaxed) == seen && is_dead(owner) &&
+    if (word_.load(std::memory_order_relaxed) == seen && process::is_dead(owner) &&
         word_.compare_exchange_strong(seen, self | waiters, std::memory_order_acquire)) {
-      result = parked ? LockResult::acquired : LockResult::acquired_from_dead;
+      result = parked_.load() != 0 ? LockResult::acquired : LockResult::acquired_from_dead;
       unpark();
       break;
     }
@@ -67,10 +87,6 @@ LockResult Lock::acquire_slowly(uint32_t self, bool wait_for_parked) {
 }
 
 void Lock::release(LockResult how) {
-  if (how == LockResult::nested) {
-    park();
-    return;
-  }
   if (!held(how)) return;
   if ((word_.exchange(0, std::memory_order_release) & waiters) != 0) {
     const int saved_errno = errno;

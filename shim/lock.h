@@ -2,9 +2,9 @@
 // never held by the dead.
 //
 // One guards each direction of a connection. Its holder may be *parked*: asleep
-// in the kernel, with everything consistent. That lets a non-blocking caller say
-// EAGAIN at once instead of waiting, and lets a signal handler (or code after a
-// longjmp out of one) that interrupted the sleeper use the connection.
+// in the kernel. That lets a non-blocking caller say EAGAIN at once instead of
+// waiting. A signal handler that interrupted the owner is turned away; code that a
+// longjmp out of such a handler led to is not, since the owner's frame is gone.
 #pragma once
 
 #include <atomic>
@@ -14,22 +14,28 @@ namespace gaiter::shim {
 
 enum class LockResult : uint8_t {
   acquired,
-  acquired_from_dead,  // the owner died inside: what the lock guards may be torn
-  nested,              // acquired inside this same thread's own parked section
+  acquired_from_dead,  // the owner died at work: what the lock guards may be torn
   reentered,           // this thread is in the middle of an operation (signal handler): hands off
   busy,                // only if told not to wait: the owner is parked
 };
 
-inline bool held(LockResult result) { return result <= LockResult::nested; }
+inline bool held(LockResult result) { return result <= LockResult::acquired_from_dead; }
 
 class Lock {
  public:
   // Takes the lock. Waits for an owner that is at work; for one that is parked
-  // only if `wait_for_parked`. Never allocates.
-  LockResult acquire(bool wait_for_parked);
+  // only if `wait_for_parked`. A parked owner that died, or was left behind by a
+  // longjmp, gives `acquired`: what it was about is for the guarded data to say.
+  // `frame` is where the caller keeps a pointer to this lock, in a stack frame that
+  // lives for as long as the lock is held, and from which nothing takes it again;
+  // nullptr if there is none. Never allocates.
+  LockResult acquire(bool wait_for_parked, const Lock* const* frame = nullptr);
 
   // Gives back what acquire() returned.
   void release(LockResult how);
+
+  // Whether this thread owns it (and so a caller is a signal handler).
+  bool is_mine() const;
 
   // Around a system call that may sleep.
   void park() { parked_.store(1, std::memory_order_relaxed); }
@@ -37,18 +43,20 @@ class Lock {
 
  private:
   static constexpr uint32_t waiters = 0x8000'0000;
-  LockResult acquire_slowly(uint32_t self, bool wait_for_parked);
+  LockResult acquire_slowly(uint32_t self, bool wait_for_parked, const Lock* const* frame);
+  bool owner_frame_is_gone(const Lock* const* frame) const;
 
   std::atomic<uint32_t> word_{0};  // owner's thread id, and whether someone waits
   std::atomic<uint32_t> parked_{0};
+  const Lock* const* frame_ = nullptr;  // the owner's; an address of its process
 };
 
 // RAII; check held() before touching what the lock guards.
 class LockGuard {
  public:
   LockGuard(Lock& lock, bool wait_for_parked)
-      : lock_(lock), result_(lock.acquire(wait_for_parked)) {}
-  ~LockGuard() { lock_.release(result_); }
+      : lock_(&lock), result_(lock.acquire(wait_for_parked, &lock_)) {}
+  ~LockGuard() { lock_->release(result_); }
   LockGuard(const LockGuard&) = delete;
   LockGuard& operator=(const LockGuard&) = delete;
 
@@ -56,11 +64,11 @@ class LockGuard {
   LockResult result() const { return result_; }
 
  private:
-  Lock& lock_;
+  Lock* const lock_;
   const LockResult result_;
 };
 
-// Marks the holder asleep for a scope; a nested holder leaves the mark alone.
+// Marks the holder asleep for a scope.
 class Parked {
  public:
   explicit Parked(Lock& lock) : lock_(lock) { lock_.park(); }

@@ -1,11 +1,14 @@
 #include "shim/process.h"
 
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 
 namespace gaiter::shim::process {
 
@@ -63,6 +66,41 @@ bool memory_is_borrowed() {
   const uint32_t owner = here.pid.load(std::memory_order_relaxed);
   if (owner == 0) return false;  // our own, new memory
   return owner != bare_getpid();
+}
+
+namespace {
+
+enum class Peek : uint8_t { same, different, dead, unknown };
+
+// Reads another process's memory: who has ended has none, reaped or not (kill(2)
+// takes a zombie for alive).
+Peek peek(uint32_t id, const uint64_t* mark) {
+  if (kill(static_cast<pid_t>(id), 0) != 0 && errno == ESRCH) return Peek::dead;
+  uint64_t seen = 0;
+  const iovec here{&seen, sizeof seen};
+  const iovec there{const_cast<uint64_t*>(mark), sizeof seen};
+  // A bare call: some sandboxes know kill(2) only.
+  const long got = ::syscall(SYS_process_vm_readv, id, &here, 1, &there, 1, 0);
+  if (got == sizeof seen) return seen == *mark ? Peek::same : Peek::different;
+  if (got < 0 && errno == ESRCH) return Peek::dead;
+  return got >= 0 || errno == EFAULT ? Peek::different : Peek::unknown;
+}
+
+}  // namespace
+
+bool is_dead(uint32_t id) {
+  const int saved_errno = errno;
+  static constexpr uint64_t anything = 0;
+  const bool dead = peek(id, &anything) == Peek::dead;
+  errno = saved_errno;
+  return dead;
+}
+
+bool has_left_family(uint32_t id, const uint64_t* mark) {
+  const int saved_errno = errno;
+  const Peek seen = peek(id, mark);
+  errno = saved_errno;
+  return seen == Peek::dead || seen == Peek::different;
 }
 
 void after_fork_in_child() {

@@ -15,6 +15,14 @@ uint32_t thread_id();
 // concern the kernel only, and must leave our tables alone. One system call.
 bool memory_is_borrowed();
 
+// Whether the thread or process `id` has ended: also one that nobody has reaped
+// yet. False where that cannot be told. A few system calls.
+bool is_dead(uint32_t id);
+
+// As is_dead(), or it executes another program: the 8 bytes at `mark`, which are the
+// same in all processes of the fork family, are not there any more.
+bool has_left_family(uint32_t id, const uint64_t* mark);
+
 // Absolute monotonic time in nanoseconds.
 int64_t now();
 

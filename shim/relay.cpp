@@ -36,8 +36,8 @@ class AllSignalsBlocked {
 };
 
 // Forks twice, so that the relay is nobody's child: no wait(2) of the program
-// meets it. Each fork takes references for its child (fd_table); the one in the
-// middle gives its own back.
+// meets it. Each fork takes references for its child (fd_table); those of the one
+// in the middle are given back by who finds it gone.
 bool fork_relay(int fd, int end) {
   const pid_t middle = real::fork();
   if (middle < 0) {
@@ -47,8 +47,6 @@ bool fork_relay(int fd, int end) {
   if (middle == 0) {
     const pid_t relay = real::fork();
     if (relay == 0) run_relay(fd, end);
-    fd_table::undo_fork();
-    if (relay < 0) fd_table::undo_fork();
     real::_exit(relay < 0 ? 1 : 0);
   }
   int status = 0;
@@ -67,7 +65,8 @@ struct Numbers {
   RelayEnd* stand_in;
 };
 
-bool is_sole_holder(const Slot& wanted) {
+bool is_sole_holder(Slot& wanted) {
+  if (is_last_descriptor(wanted)) return true;
   Numbers numbers{&wanted, -1, 0, nullptr};
   fd_table::for_each(
       [](int, Slot& slot, void* context) {

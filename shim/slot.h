@@ -19,6 +19,10 @@ struct Slot {
   // Descriptors in the upper half, operations in the lower. A slot without a
   // descriptor cannot be entered any more; at 0 it is free.
   std::atomic<uint64_t> references{0};
+  // Whose the descriptors are: member (family.h) << 32 | count. Descriptors of more
+  // members than this are counted, but nobody can give them back for a dead one.
+  static constexpr int known_holders = 8;
+  std::atomic<uint64_t> holders[known_holders]{};
 
   static constexpr uint64_t descriptor = uint64_t{1} << 32;
   static constexpr uint64_t operation = 1;
@@ -26,6 +30,20 @@ struct Slot {
 
 // Ends a slot whose references reached 0 (connection.cpp).
 void end_slot(Slot& slot);
+
+// One more descriptor of `member`, or of this process.
+void hold(Slot& slot, uint32_t member);
+void hold(Slot& slot);
+
+// This process's descriptor is closed.
+void give_up(Slot& slot);
+
+// Whether this process has the only descriptor that is left. Takes those of
+// members that are gone off the count.
+bool is_last_descriptor(Slot& slot);
+
+// All descriptors that `member`, which is not this process or has ended, held.
+void forget_holder(Slot& slot, uint32_t member);
 
 inline bool enter(Slot& slot) {
   uint64_t seen = slot.references.load(std::memory_order_relaxed);
@@ -37,6 +55,7 @@ inline bool enter(Slot& slot) {
 }
 
 inline void leave(Slot& slot, uint64_t what = Slot::operation) {
+  if (what == Slot::descriptor) return give_up(slot);
   if (slot.references.fetch_sub(what, std::memory_order_acq_rel) == what) end_slot(slot);
 }
 

@@ -62,8 +62,10 @@ void end_process() {
   int64_t until = process::now() + goodbye_patience;
   fd_table::for_each(
       [](int fd, Slot& slot, void* context) {
-        if (slot.kind == Kind::connection && descriptors(slot) == 1)
-          static_cast<Connection&>(slot).say_goodbye(fd, *static_cast<int64_t*>(context));
+        if (slot.kind != Kind::connection) return;
+        if (is_last_descriptor(slot))
+          static_cast<Connection&>(slot).part(fd, *static_cast<int64_t*>(context));
+        fd_table::retire(fd);
       },
       &until);
 }

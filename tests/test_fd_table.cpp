@@ -1,6 +1,8 @@
 // The shared arena's blocks, and the table from descriptor numbers to slots.
 #include "shim/fd_table.h"
 
+#include <fcntl.h>
+#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -145,6 +147,96 @@ void fork_counts_each_descriptor_once_more(void**) {
   assert_int_equal(connection->references.load(), 0);
 }
 
+// A child that is killed, or runs another program, cannot give anything back.
+void nobody_waits_for_the_gone(void**) {
+  for (const bool executes : {false, true}) {
+    Connection* const connection = fresh();
+    assert_true(fd_table::publish(13, *connection));
+    fd_table::freeze_for_fork();
+    int ready[2];
+    assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
+    const pid_t child = fork();
+    if (child == 0) {
+      process::after_fork_in_child();
+      fd_table::thaw_in_child();
+      if (executes) execlp("sleep", "sleep", "60", nullptr);
+      const ssize_t ignored = write(ready[1], "r", 1);
+      pause();
+      _exit(ignored != 1);
+    }
+    fd_table::thaw_in_parent();
+    close(ready[1]);
+    char token;
+    const ssize_t got = read(ready[0], &token, 1);  // its end comes with the exec
+    assert_int_equal(got, executes ? 0 : 1);
+    close(ready[0]);
+    if (!executes) {
+      assert_false(is_last_descriptor(*connection));
+      kill(child, SIGKILL);
+      siginfo_t info;
+      waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOWAIT);
+    }
+    assert_true(is_last_descriptor(*connection));
+    kill(child, SIGKILL);
+    waitpid(child, nullptr, 0);
+    leave(*fd_table::withdraw(13), Slot::descriptor);
+    fd_table::settle(13);
+  }
+}
+
+void a_failed_fork_is_undone(void**) {
+  Connection* const connection = fresh();
+  assert_true(fd_table::publish(14, *connection));
+  fd_table::freeze_for_fork();
+  assert_int_equal(descriptors(*connection), 2);
+  fd_table::thaw_in_parent();
+  Connection* const later = fresh();
+  assert_true(fd_table::publish(15, *later));
+  fd_table::undo_fork();
+  assert_int_equal(descriptors(*connection), 1);
+  assert_int_equal(descriptors(*later), 1);
+  for (const int fd : {14, 15}) {
+    leave(*fd_table::withdraw(fd), Slot::descriptor);
+    fd_table::settle(fd);
+  }
+}
+
+void a_change_happens_or_does_not(void**) {
+  Connection* const before = fresh();
+  Connection* const next = fresh();
+  assert_true(fd_table::publish(16, *before));
+  assert_true(fd_table::publish(17, *next));
+  {
+    fd_table::Change change(16, next);
+    assert_true(fd_table::has(16));
+    // A signal handler that interrupted the change meets a wall.
+    const SlotRef met = fd_table::find(16);
+    assert_true(met.get() != before && met.get() != next);
+    change.undo();
+  }
+  assert_true(fd_table::leads_to(16, *before));
+  assert_int_equal(descriptors(*next), 1);
+  {
+    fd_table::Change change(16, next);
+    change.done();
+  }
+  assert_true(fd_table::leads_to(16, *next));
+  assert_int_equal(descriptors(*next), 2);
+  { fd_table::Change change(16); }
+  assert_false(fd_table::has(16));
+  { fd_table::Change change(17); }
+  assert_int_equal(next->references.load(), 0);
+}
+
+void a_retired_number_refuses(void**) {
+  Connection* const connection = fresh();
+  assert_true(fd_table::publish(18, *connection));
+  fd_table::retire(18);
+  assert_int_equal(connection->references.load(), 0);
+  const SlotRef met = fd_table::find(18);
+  assert_int_equal(as_connection(met)->error(), EBADF);
+}
+
 }  // namespace
 
 int main() {
@@ -158,6 +250,10 @@ int main() {
       cmocka_unit_test(an_operation_keeps_a_slot_whose_descriptor_is_gone),
       cmocka_unit_test(look_ups_race_with_close_and_reuse),
       cmocka_unit_test(fork_counts_each_descriptor_once_more),
+      cmocka_unit_test(nobody_waits_for_the_gone),
+      cmocka_unit_test(a_failed_fork_is_undone),
+      cmocka_unit_test(a_change_happens_or_does_not),
+      cmocka_unit_test(a_retired_number_refuses),
   };
   return cmocka_run_group_tests_name("fd_table", tests, nullptr, nullptr);
 }

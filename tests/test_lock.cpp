@@ -1,6 +1,7 @@
 // The lock that connections lie under: owners, sleepers, the dead.
 #include "shim/lock.h"
 
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -33,6 +34,12 @@ Lock* shared_lock() {
   return new (memory) Lock;
 }
 
+// As a signal handler does it: in a frame of its own, below the owner's.
+[[gnu::noinline]] LockResult try_from_below(Lock& lock) {
+  const LockGuard guard(lock, true);
+  return guard.result();
+}
+
 void one_thread_at_a_time(void**) {
   Lock lock;
   int count = 0;
@@ -53,22 +60,61 @@ void a_thread_at_work_is_told_of_itself(void**) {
   Lock lock;
   const LockGuard outer(lock, true);
   assert_true(outer.held());
-  const LockGuard inner(lock, true);
-  assert_false(inner.held());
-  assert_int_equal(inner.result(), LockResult::reentered);
+  assert_int_equal(try_from_below(lock), LockResult::reentered);
 }
 
-void a_sleepers_own_thread_may_come_in_between(void**) {
+// A signal handler meets its own thread asleep: the system call may have done its
+// work already, and nobody could tell it what came in between.
+void a_sleepers_own_handler_is_turned_away(void**) {
   Lock lock;
   const LockGuard outer(lock, true);
   const Parked parked(lock);
   for (int i = 0; i < 2; ++i) {
-    const LockGuard inner(lock, true);
-    assert_int_equal(inner.result(), LockResult::nested);
-    // At work, nested or not, means hands off.
-    const LockGuard third(lock, true);
-    assert_int_equal(third.result(), LockResult::reentered);
+    assert_int_equal(try_from_below(lock), LockResult::reentered);
+    assert_true(lock.is_mine());
   }
+}
+
+std::jmp_buf way_out;
+
+[[gnu::noinline]] void jump_out_of(Lock& lock, bool parked) {
+  const LockGuard guard(lock, true);
+  assert_true(guard.held());
+  if (parked) lock.park();
+  std::longjmp(way_out, 1);
+}
+
+[[gnu::noinline]] LockResult after_a_jump(Lock& lock, bool parked) {
+  if (setjmp(way_out) == 0) jump_out_of(lock, parked);
+  const LockGuard guard(lock, true);
+  return guard.result();
+}
+
+void who_jumped_out_may_come_again(void**) {
+  Lock lock;
+  assert_int_equal(after_a_jump(lock, true), LockResult::acquired);
+  assert_int_equal(after_a_jump(lock, true), LockResult::acquired);
+  assert_int_equal(after_a_jump(lock, false), LockResult::acquired_from_dead);
+  std::thread([&] { assert_true(LockGuard(lock, false).held()); }).join();
+}
+
+// Nobody has waited for the child yet: to kill(2) it is still there.
+void a_zombie_holds_nothing(void**) {
+  Lock* const lock = shared_lock();
+  const pid_t child = fork();
+  if (child == 0) {
+    gaiter::shim::process::after_fork_in_child();
+    lock->acquire(true);
+    lock->park();
+    _exit(0);
+  }
+  siginfo_t info;
+  waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOWAIT);
+  {
+    const LockGuard guard(*lock, false);
+    assert_int_equal(guard.result(), LockResult::acquired);
+  }
+  waitpid(child, nullptr, 0);
 }
 
 void others_do_not_wait_for_a_sleeper_unless_they_want_to(void**) {
@@ -150,7 +196,9 @@ int main() {
   const CMUnitTest tests[] = {
       cmocka_unit_test(one_thread_at_a_time),
       cmocka_unit_test(a_thread_at_work_is_told_of_itself),
-      cmocka_unit_test(a_sleepers_own_thread_may_come_in_between),
+      cmocka_unit_test(a_sleepers_own_handler_is_turned_away),
+      cmocka_unit_test(who_jumped_out_may_come_again),
+      cmocka_unit_test(a_zombie_holds_nothing),
       cmocka_unit_test(others_do_not_wait_for_a_sleeper_unless_they_want_to),
       cmocka_unit_test(the_dead_hold_nothing),
       cmocka_unit_test(who_died_asleep_left_all_in_order),

@@ -1,0 +1,54 @@
+// What is left after a system call that never came back: its thread was cancelled,
+// left it by a longjmp, or was killed with its process.
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <sys/ioctl.h>
+
+#include <cstddef>
+
+#include "shim/connection.h"
+#include "shim/real.h"
+#include "shim/refusal.h"
+
+namespace gaiter::shim {
+
+namespace {
+
+// As the kernel's TCP_ESTABLISHED and so on: no FIN has come in these states.
+bool may_still_receive(uint8_t state) { return state == 1 || state == 4 || state == 5; }
+
+}  // namespace
+
+// What the recv took lies behind the ciphertext, and TCP knows how much that is.
+void Connection::recover_input(int fd) {
+  reading_.receiving = false;
+  tcp_info info{};
+  socklen_t length = sizeof info;
+  int waiting = 0;
+  if (real::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0 &&
+      length >= offsetof(tcp_info, tcpi_bytes_received) + sizeof info.tcpi_bytes_received &&
+      real::ioctl(fd, FIONREAD, &waiting) == 0) {
+    // A FIN counts as a byte.
+    const uint64_t came = info.tcpi_bytes_received - !may_still_receive(info.tcpi_state);
+    const uint64_t lost = came - static_cast<unsigned>(waiting) - reading_.taken;
+    engine::Inbox& inbox = reading_.inbox;
+    if (lost == 0) return;
+    if (inbox.data != nullptr && lost <= inbox.capacity - inbox.cipher_at - inbox.cipher_length) {
+      inbox.cipher_length += static_cast<uint32_t>(lost);
+      reading_.taken += lost;
+      return;
+    }
+  }
+  break_off(fd, "internal", "a read was cut off, and what it took is lost");
+}
+
+// Whether a write was cut off: then half a record may have left, and no other can
+// follow it.
+bool Connection::is_torn(int fd, LockResult result) {
+  if (state() == State::failed) return true;
+  if (result != LockResult::acquired_from_dead && !writing_.sending) return false;
+  break_off(fd, "internal", "a write was cut off in the middle of a record");
+  return true;
+}
+
+}  // namespace gaiter::shim
