@@ -12,6 +12,7 @@
 #include <new>
 
 #include "shim/epoll_set.h"
+#include "shim/fd_table.h"
 #include "shim/private_part.h"
 #include "shim/process.h"
 #include "shim/real.h"
@@ -122,6 +123,31 @@ void Connection::abandon_connect(int error) {
   deadline_.store(0, std::memory_order_relaxed);
   connect_error_.store(error);
   state_.store(State::fresh, std::memory_order_release);
+}
+
+namespace {
+
+template <class Visit>
+void for_each_number(const Slot& slot, Visit visit) {
+  for (int fd = 0; fd <= fd_table::highest(); ++fd) {
+    if (fd_table::has(fd) && fd_table::leads_to(fd, slot)) visit(fd);
+  }
+}
+
+}  // namespace
+
+void Connection::hide_from_exec() {
+  for_each_number(*this, [](int fd) {
+    const int flags = real::fcntl(fd, F_GETFD, nullptr);
+    fd_table::set_close_on_exec(fd, (flags & FD_CLOEXEC) != 0);
+    if ((flags & FD_CLOEXEC) == 0) real::fcntl(fd, F_SETFD, reinterpret_cast<void*>(FD_CLOEXEC));
+  });
+}
+
+void Connection::leave_to_exec() {
+  for_each_number(*this, [](int fd) {
+    if (!fd_table::close_on_exec(fd)) real::fcntl(fd, F_SETFD, nullptr);
+  });
 }
 
 void Connection::start_clock() {

@@ -112,6 +112,10 @@ class Connection : public Slot {
   // False: another thread was first, or is using the socket still.
   bool begin_connect(ActiveRule& rule, std::string server_name, const sockaddr* remote);
   void abandon_connect(int error);
+  // A descriptor that survived exec would carry on in clear: all of this process's
+  // are closed by it, whatever the program wishes (fd_table). And back.
+  void hide_from_exec();
+  void leave_to_exec();
   // TCP's answer is in: the handshake may begin.
   void tcp_connected() { state_.store(State::handshaking, std::memory_order_release); }
   // What a failed non-blocking connect left for SO_ERROR; taken once.
@@ -170,7 +174,6 @@ class Connection : public Slot {
   // No reference is left: gives everything back.
   void end();
 
-  std::atomic<bool> close_on_exec{false};     // as the program wishes; the kernel always has it set
   std::atomic<bool> connect_reported{false};  // connect(2) has returned 0
   Registration* registrations = nullptr;      // epoll (epoll_set.h), under registrations_lock
   Lock registrations_lock;

@@ -71,7 +71,7 @@ Progress Connection::step(int fd, bool polls) {
   const Progress progress = step_locked(fd, polls);
   if (progress == Progress::wait_readable) settle_inbox();
   if (state() == State::fresh && before != State::fresh) {
-    if (!close_on_exec) real::fcntl(fd, F_SETFD, nullptr);
+    leave_to_exec();
     epoll_give_back(*this);
   } else if (state() != before) {
     epoll_state_changed(*this);

@@ -49,6 +49,9 @@ std::atomic<uint32_t>* entry_for(int fd, bool make) {
 
 // With a slot's number: what the entry leads to is being changed, from or to it.
 constexpr uint32_t changing = 0x8000'0000;
+// With a slot's number: the program's wish.
+constexpr uint32_t goes_with_exec = 0x4000'0000;
+constexpr uint32_t number_mask = ~(changing | goes_with_exec);
 
 // Keeps fork(2) apart from changes.
 constinit Lock gate;
@@ -77,7 +80,12 @@ SlotRef refused() {
 }
 
 uint32_t number_of(const Slot& slot) { return arena::number_of(arena::Block::slot, &slot); }
-Slot* slot_of(uint32_t number) { return static_cast<Slot*>(arena::at(arena::Block::slot, number)); }
+Slot* slot_of(uint32_t entry) {
+  return static_cast<Slot*>(arena::at(arena::Block::slot, entry & number_mask));
+}
+uint32_t entry_of(const Slot& slot, bool close_on_exec) {
+  return number_of(slot) | (close_on_exec ? goes_with_exec : 0);
+}
 
 void raise_top(int fd) {
   int seen = top.load(std::memory_order_relaxed);
@@ -106,13 +114,15 @@ SlotRef find(int fd) {
     if (!enter(*slot)) continue;
     SlotRef reference(slot);
     // The number may have been closed and given to another meanwhile.
-    if (entry->load(std::memory_order_acquire) == number) return reference;
+    if ((entry->load(std::memory_order_acquire) & ~goes_with_exec) == (number & ~goes_with_exec))
+      return reference;
   }
 }
 
 bool leads_to(int fd, const Slot& slot) {
   const std::atomic<uint32_t>* const entry = entry_for(fd, false);
-  return entry != nullptr && entry->load(std::memory_order_acquire) == number_of(slot);
+  return entry != nullptr &&
+         (entry->load(std::memory_order_acquire) & ~goes_with_exec) == number_of(slot);
 }
 
 int number_for(const Slot& slot) {
@@ -122,12 +132,27 @@ int number_for(const Slot& slot) {
   return -1;
 }
 
-bool publish(int fd, Slot& slot) {
+bool close_on_exec(int fd) {
+  const std::atomic<uint32_t>* const entry = entry_for(fd, false);
+  return entry != nullptr && (entry->load(std::memory_order_relaxed) & goes_with_exec) != 0;
+}
+
+void set_close_on_exec(int fd, bool wish) {
+  std::atomic<uint32_t>* const entry = entry_for(fd, false);
+  if (entry == nullptr) return;
+  uint32_t seen = entry->load(std::memory_order_relaxed);
+  while (
+      seen != 0 && (seen & changing) == 0 &&
+      !entry->compare_exchange_weak(seen, wish ? seen | goes_with_exec : seen & ~goes_with_exec)) {
+  }
+}
+
+bool publish(int fd, Slot& slot, bool close_on_exec) {
   std::atomic<uint32_t>* const entry = entry_for(fd, true);
   if (entry == nullptr) return false;
   const LockGuard guard(gate, true);
   hold(slot);
-  entry->store(number_of(slot), std::memory_order_release);
+  entry->store(entry_of(slot, close_on_exec), std::memory_order_release);
   raise_top(fd);
   return true;
 }
@@ -143,6 +168,7 @@ Change::Change(int fd, Slot* next) : fd_(fd), next_(next), entry_(entry_for(fd, 
     // second one's word counts.
     const bool ours = seen != 0 && (seen & changing) == 0;
     before_ = ours ? slot_of(seen) : nullptr;
+    was_ = ours ? seen : 0;
     marked = changing | (next != nullptr ? number_of(*next) : seen);
     if (marked == changing) return;
   } while (!entry_->compare_exchange_weak(seen, marked));
@@ -152,16 +178,16 @@ Change::Change(int fd, Slot* next) : fd_(fd), next_(next), entry_(entry_for(fd, 
   }
 }
 
-void Change::done() {
+void Change::done(bool close_on_exec) {
   if (entry_ == nullptr || next_ == nullptr) return;
-  entry_->store(number_of(*next_), std::memory_order_release);
+  entry_->store(entry_of(*next_, close_on_exec), std::memory_order_release);
   entry_ = nullptr;
   if (before_ != nullptr) give_up(*before_);
 }
 
 void Change::undo() {
   if (entry_ == nullptr) return;
-  entry_->store(before_ != nullptr ? number_of(*before_) : 0, std::memory_order_release);
+  entry_->store(was_, std::memory_order_release);
   entry_ = nullptr;
   if (next_ != nullptr) give_up(*next_);
 }
@@ -200,7 +226,7 @@ void retire(int fd) {
   if (!stand_in || entry == nullptr) return;
   const uint32_t number = entry->load(std::memory_order_acquire);
   uint32_t expected = number;
-  if (number == 0 || (number & changing) != 0 || number == number_of(*stand_in.get())) return;
+  if (number == 0 || (number & changing) != 0 || leads_to(fd, *stand_in.get())) return;
   hold(*stand_in.get());
   if (entry->compare_exchange_strong(expected, number_of(*stand_in.get()))) {
     give_up(*slot_of(number));
@@ -229,7 +255,7 @@ void for_each_entry(Visit visit) {
     if (!has(fd)) continue;
     std::atomic<uint32_t>& entry = *entry_for(fd, false);
     const uint32_t number = entry.load(std::memory_order_acquire);
-    if ((number & ~changing) != 0) visit(fd, entry, number);
+    if ((number & number_mask) != 0) visit(fd, entry, number);
   }
 }
 
@@ -248,8 +274,7 @@ void freeze_for_fork() {
   frozen = gate.acquire(true);
   if (top.load() < 0) return;  // nothing is shared: no memory is spent on a family
   expected_child = family::expect_child();
-  for_each_entry(
-      [](int, auto&, uint32_t number) { hold(*slot_of(number & ~changing), expected_child); });
+  for_each_entry([](int, auto&, uint32_t number) { hold(*slot_of(number), expected_child); });
 }
 
 void thaw_in_parent() { gate.release(frozen); }
@@ -266,15 +291,14 @@ void thaw_in_child() {
     if ((number & changing) == 0) return;
     const bool still_there = is_tcp_socket(fd);
     entry.store(still_there ? number & ~changing : 0);
-    if (!still_there) give_up(*slot_of(number & ~changing));
+    if (!still_there) give_up(*slot_of(number));
   });
   errno = saved_errno;
 }
 
 void undo_fork() {
-  for_each_entry([](int, auto&, uint32_t number) {
-    forget_holder(*slot_of(number & ~changing), expected_child);
-  });
+  for_each_entry(
+      [](int, auto&, uint32_t number) { forget_holder(*slot_of(number), expected_child); });
 }
 
 }  // namespace gaiter::shim::fd_table

@@ -37,7 +37,12 @@ int number_for(const Slot& slot);
 
 // Puts `slot` behind `fd` (which has none) and counts the descriptor. False if
 // there is no memory for the entry.
-[[nodiscard]] bool publish(int fd, Slot& slot);
+[[nodiscard]] bool publish(int fd, Slot& slot, bool close_on_exec = false);
+
+// A protected connection's FD_CLOEXEC as the program wishes it: the kernel always
+// has it set.
+bool close_on_exec(int fd);
+void set_close_on_exec(int fd, bool wish);
 
 // Around the kernel's change of what a number leads to: a close, or a dup2 over it.
 // Others who ask for the number meanwhile wait: it may still lead to a protected
@@ -52,7 +57,7 @@ class Change {
   Change& operator=(const Change&) = delete;
 
   // The kernel has done it, and the number leads to `next`.
-  void done();
+  void done(bool close_on_exec = false);
   // The kernel has refused: the number leads to what it did before.
   void undo();
 
@@ -60,6 +65,7 @@ class Change {
   const int fd_;
   Slot* const next_;
   Slot* before_ = nullptr;
+  uint32_t was_ = 0;
   std::atomic<uint32_t>* entry_;
 };
 

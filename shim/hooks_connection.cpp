@@ -41,13 +41,13 @@ bool is_tcp(int fd) {
 
 // Puts `connection` behind a new descriptor. A stale entry (the number was closed
 // where no hook could see) gives way.
-bool take_charge(int fd, Connection* connection) {
+bool take_charge(int fd, Connection* connection, bool close_on_exec = false) {
   if (connection == nullptr) return false;
   if (Slot* const stale = fd_table::withdraw(fd)) {
     fd_table::settle(fd);
     leave(*stale, Slot::descriptor);
   }
-  return fd_table::publish(fd, *connection);
+  return fd_table::publish(fd, *connection, close_on_exec);
 }
 
 int connect_protected(int fd, const sockaddr* address, socklen_t length, Connection& connection,
@@ -55,10 +55,7 @@ int connect_protected(int fd, const sockaddr* address, socklen_t length, Connect
   std::string name = rule.settings().server_name;
   if (name.empty()) name = names::name_for(address);
   if (!connection.begin_connect(rule, std::move(name), address)) return fail_with(EALREADY);
-  // A descriptor that survives exec would carry on in clear.
-  const int descriptor_flags = real::fcntl(fd, F_GETFD, nullptr);
-  connection.close_on_exec = (descriptor_flags & FD_CLOEXEC) != 0;
-  if (!connection.close_on_exec) real::fcntl(fd, F_SETFD, reinterpret_cast<void*>(FD_CLOEXEC));
+  connection.hide_from_exec();
   int result = -1;
   if (epoll_adopt(connection)) {
     result = real::connect(fd, address, length);
@@ -70,7 +67,7 @@ int connect_protected(int fd, const sockaddr* address, socklen_t length, Connect
     if (error == EINPROGRESS || error == EINTR) return fail_with(error);
     connection.abandon_connect(0);
     epoll_give_back(connection);
-    if (!connection.close_on_exec) real::fcntl(fd, F_SETFD, nullptr);
+    connection.leave_to_exec();
     return fail_with(error);
   }
   connection.tcp_connected();
@@ -118,11 +115,10 @@ int adopt_accepted(int fd, Address& remote, int flags) {
     connection = Connection::make_refused(EACCES);
     real::shutdown(fd, SHUT_RDWR);
   }
-  if (!take_charge(fd, connection)) {
+  if (!take_charge(fd, connection, (flags & SOCK_CLOEXEC) != 0)) {
     real::close(fd);
     return fail_with(ENOMEM);
   }
-  connection->close_on_exec = (flags & SOCK_CLOEXEC) != 0;
   return fd;
 }
 

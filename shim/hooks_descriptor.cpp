@@ -27,7 +27,7 @@ void before_close(int fd) {
 // A dup2 over `to`, of what `source` holds or of a descriptor that is not ours,
 // with the entry out of the way: no other thread can meet the number half changed.
 template <class Kernel>
-int replace(int fd, int to, const SlotRef& source, Kernel kernel) {
+int replace(int fd, int to, int flags, const SlotRef& source, Kernel kernel) {
   // One that will fail leaves what it would have closed as it is.
   if (real::fcntl(fd, F_GETFD, nullptr) < 0) return -1;
   before_close(to);
@@ -40,25 +40,20 @@ int replace(int fd, int to, const SlotRef& source, Kernel kernel) {
     real::close(to);  // another thread closed `fd` meanwhile: who knows what was copied
     return fail_with(EBADF);
   } else {
-    change.done();
+    change.done((flags & O_CLOEXEC) != 0);
   }
   errno = saved_errno;
   return result;
 }
 
-void note_close_on_exec(const SlotRef& slot, bool wish) {
-  if (Connection* const connection = as_connection(slot)) connection->close_on_exec = wish;
-}
-
 // A second number for what `fd` leads to, `source`.
 int share(int fd, const SlotRef& source, int duplicate, bool close_on_exec) {
   if (duplicate < 0 || !source) return duplicate;
-  note_close_on_exec(source, close_on_exec);
   if (!fd_table::leads_to(fd, *source.get())) {
     real::close(duplicate);
     return fail_with(EBADF);
   }
-  if (!fd_table::publish(duplicate, *source.get())) {
+  if (!fd_table::publish(duplicate, *source.get(), close_on_exec)) {
     real::close(duplicate);
     return fail_with(ENOMEM);
   }
@@ -87,7 +82,7 @@ int become_standard_stream(int fd, int to, int flags) {
     return result;
   }
   if (move_to_relay(fd) != 0) return -1;
-  return replace(fd, to, {}, [&] { return real::dup3(fd, to, flags); });
+  return replace(fd, to, flags, {}, [&] { return real::dup3(fd, to, flags); });
 }
 
 int duplicate_over(int fd, int to, int flags, int (*kernel)(int, int, int)) {
@@ -98,10 +93,9 @@ int duplicate_over(int fd, int to, int flags, int (*kernel)(int, int, int)) {
   const SlotRef source = fd_table::find(fd);
   const Connection* const connection = as_connection(source);
   const bool hide = connection != nullptr && connection->is_protected();
-  const int result = replace(fd, to, source, [&] {
+  const int result = replace(fd, to, flags, source, [&] {
     return hide ? real::dup3(fd, to, flags | O_CLOEXEC) : kernel(fd, to, flags);
   });
-  if (result >= 0) note_close_on_exec(source, (flags & O_CLOEXEC) != 0);
   if (result == 2) log::standard_error_moved();
   return result;
 }
@@ -125,7 +119,7 @@ void close_all(int first, int last) {
 void mark_all_close_on_exec(int first, int last) {
   if (process::memory_is_borrowed()) return;
   for (int fd = first; fd <= last && fd <= fd_table::highest(); ++fd) {
-    if (fd_table::has(fd)) note_close_on_exec(fd_table::find(fd), true);
+    fd_table::set_close_on_exec(fd, true);
   }
 }
 
@@ -203,10 +197,10 @@ int hook_fcntl(int fd, int command, void* argument) {
   if (command == F_GETFD) {
     const int flags = real::fcntl(fd, F_GETFD, nullptr);
     if (flags < 0) return flags;
-    return connection->close_on_exec ? FD_CLOEXEC : 0;
+    return fd_table::close_on_exec(fd) ? FD_CLOEXEC : 0;
   }
   if (command == F_SETFD) {
-    connection->close_on_exec = (reinterpret_cast<long>(argument) & FD_CLOEXEC) != 0;
+    fd_table::set_close_on_exec(fd, (reinterpret_cast<long>(argument) & FD_CLOEXEC) != 0);
     return 0;
   }
   return real::fcntl(fd, command, argument);
@@ -221,7 +215,7 @@ int hook_ioctl(int fd, unsigned long request, void* argument) {
   if (!connection) return real::ioctl(fd, request, argument);
   // As F_SETFD: what an exec would carry on with would be clear.
   if (request == FIOCLEX || request == FIONCLEX) {
-    connection->close_on_exec = request == FIOCLEX;
+    fd_table::set_close_on_exec(fd, request == FIOCLEX);
     return 0;
   }
   if (request == FIONREAD) {

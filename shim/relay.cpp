@@ -113,7 +113,7 @@ int move_to_relay(int fd) {
       [](int number, Slot& found, void* context) {
         const auto* const moving = static_cast<Numbers*>(context);
         if (&found != moving->wanted) return;
-        const bool close_on_exec = static_cast<Connection&>(found).close_on_exec;
+        const bool close_on_exec = fd_table::close_on_exec(number);
         fd_table::withdraw(number);
         real::dup3(moving->end, number, close_on_exec ? O_CLOEXEC : 0);
         fd_table::settle(number);
@@ -132,7 +132,7 @@ void relay_inherited() {
       [](int fd, Slot& slot, void*) {
         if (slot.kind != Kind::connection) return;
         auto& connection = static_cast<Connection&>(slot);
-        if (!connection.is_protected() || connection.close_on_exec) return;
+        if (!connection.is_protected() || fd_table::close_on_exec(fd)) return;
         if (fd > 2 && !is_sole_holder(slot)) return;
         if (move_to_relay(fd) != 0)
           log::line(log::Level::warning,

@@ -218,9 +218,10 @@ void a_change_happens_or_does_not(void**) {
   assert_int_equal(descriptors(*next), 1);
   {
     fd_table::Change change(16, next);
-    change.done();
+    change.done(true);
   }
   assert_true(fd_table::leads_to(16, *next));
+  assert_true(fd_table::close_on_exec(16) && !fd_table::close_on_exec(17));
   assert_int_equal(descriptors(*next), 2);
   { fd_table::Change change(16); }
   assert_false(fd_table::has(16));
