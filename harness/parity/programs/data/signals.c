@@ -1,0 +1,206 @@
+#include <setjmp.h>
+
+#include "parity.h"
+
+static char buffer[200000];
+static int socket_of_handler;
+static sigjmp_buf way_out;
+
+static void interrupted_receive(int fd, bool subject) {
+  if (!subject) {
+    yield();
+    nap(400);
+    write_exactly(fd, "late", 4);
+    await_turn();
+    return;
+  }
+  on_signal(SIGALRM, 0);
+  alarm_in(150);
+  tell("without SA_RESTART", read(fd, buffer, 10));
+  alarm_in(150);
+  tell("again", recv(fd, buffer, 10, MSG_WAITALL));
+  on_signal(SIGALRM, SA_RESTART);
+  hand_over();
+  alarm_in(150);
+  tell("with SA_RESTART", read(fd, buffer, 10));
+  say("signals %d", (int)signals_seen);
+  hand_over();
+}
+
+static void interrupted_send(int fd, bool subject) {
+  small_buffers(fd);
+  if (!subject) {
+    yield();
+    nap(500);
+    uint64_t total;
+    report(drain(fd, &total));
+    report(total);
+    await_turn();
+    return;
+  }
+  on_signal(SIGALRM, 0);
+  fill_stream((uint8_t*)buffer, sizeof buffer, 0);
+  uint64_t sum = 0, total = 0;
+  ssize_t sent;
+  for (;;) {
+    alarm_in(200);
+    if ((sent = write(fd, buffer, sizeof buffer)) < 0) break;
+    sum = checksum(sum, (uint8_t*)buffer, (size_t)sent);
+    total += (uint64_t)sent;
+  }
+  tell("full", sent);
+  hand_over();
+  on_signal(SIGALRM, SA_RESTART);
+  alarm_in(100);
+  sent = write(fd, buffer, sizeof buffer);
+  say("%s", sent == (ssize_t)sizeof buffer ? "whole" : "part");
+  sum = checksum(sum, (uint8_t*)buffer, sent > 0 ? (size_t)sent : 0);
+  total += sent > 0 ? (uint64_t)sent : 0;
+  shutdown(fd, SHUT_WR);
+  say("%s", reported() == sum ? "same" : "other");
+  say("%s", reported() == total ? "all" : "not all");
+  hand_over();
+}
+
+static void handler_writes(int number) {
+  (void)number;
+  int error = errno;
+  if (write(socket_of_handler, "tick", 4) == 4) ++signals_seen;
+  errno = error;
+}
+
+// A handler that writes while the program is asleep in a read.
+static void writes_from_handler(int fd, bool subject) {
+  if (!subject) {
+    hand_over();
+    report((uint64_t)read_exactly(fd, buffer, 12));
+    write_exactly(fd, "go", 2);
+    await_turn();
+    return;
+  }
+  socket_of_handler = fd;
+  struct sigaction action = {.sa_handler = handler_writes, .sa_flags = SA_RESTART};
+  sigaction(SIGALRM, &action, NULL);
+  struct itimerval timer = {{0, 30000}, {0, 30000}};
+  setitimer(ITIMER_REAL, &timer, NULL);
+  tell("read", read(fd, buffer, 10));
+  timer = (struct itimerval){0};
+  setitimer(ITIMER_REAL, &timer, NULL);
+  say("%lu %d", (unsigned long)reported(), signals_seen >= 3);
+  hand_over();
+}
+
+static void handler_does_all(int number) {
+  (void)number;
+  int error = errno;
+  char one;
+  ssize_t got = recv(socket_of_handler, &one, 1, MSG_DONTWAIT);
+  if (got == 1 && write(socket_of_handler, &one, 1) != 1) ++signals_seen;
+  errno = error;
+}
+
+// A handler that reads and writes at any moment: nothing is lost or doubled but by
+// the handler's own doing, and nothing hangs.
+static void stormed(int fd, bool subject) {
+  if (!subject) {
+    hand_over();
+    uint64_t total;
+    drain(fd, &total);
+    report(total > 0);
+    await_turn();
+    return;
+  }
+  socket_of_handler = fd;
+  struct sigaction action = {.sa_handler = handler_does_all, .sa_flags = SA_RESTART};
+  sigaction(SIGALRM, &action, NULL);
+  struct itimerval timer = {{0, 300}, {0, 300}};
+  setitimer(ITIMER_REAL, &timer, NULL);
+  bool ok = true;
+  for (int i = 0; i < 400 && ok; ++i) {
+    for (size_t sent = 0; sent < 30000;) {
+      ssize_t got = write(fd, buffer, 30000 - sent);
+      if (got < 0 && errno != EINTR && errno != EAGAIN) ok = false;
+      if (got < 0 && !ok) break;
+      sent += got > 0 ? (size_t)got : 0;
+    }
+    recv(fd, buffer, 100, MSG_DONTWAIT);
+  }
+  timer = (struct itimerval){0};
+  setitimer(ITIMER_REAL, &timer, NULL);
+  say("%s", ok ? "survived" : "broken");
+  shutdown(fd, SHUT_WR);
+  say("%lu", (unsigned long)reported());
+  hand_over();
+}
+
+static void jump(int number) {
+  (void)number;
+  siglongjmp(way_out, 1);
+}
+
+static __attribute__((noinline)) long read_deeper(int fd, char* into, int depth) {
+  char room[512];
+  if (depth > 0) {
+    long got = read_deeper(fd, room, depth - 1);
+    into[0] = room[0];
+    return got;
+  }
+  return read(fd, into, 1);
+}
+
+static void jumps_out_of_read(int fd, bool subject) {
+  if (!subject) {
+    hand_over();
+    nap(600);
+    write_exactly(fd, "abcdef", 6);
+    await_turn();
+    return;
+  }
+  signal(SIGALRM, jump);
+  if (sigsetjmp(way_out, 1) == 0) {
+    alarm_in(100);
+    tell("never", read_deeper(fd, buffer, 10));
+  }
+  if (sigsetjmp(way_out, 1) == 0) {
+    alarm_in(100);
+    tell("never", read(fd, buffer, 10));
+  }
+  tell("read", read(fd, buffer, 2));
+  tell("read", read_deeper(fd, buffer, 5));
+  say("%c", buffer[0]);
+  tell("read", read(fd, buffer, 10));
+  tell("write", write(fd, "x", 1));
+  hand_over();
+}
+
+static void jumps_out_of_connect(int fd, bool subject) {
+  (void)fd;
+  if (!subject) {
+    int number = port;
+    int listener = make_listener(&number);
+    report((uint64_t)number);
+    yield();
+    close(listener);
+    return;
+  }
+  int number = (int)reported();
+  // Nobody accepts: plain TCP connects, and the read waits.
+  signal(SIGALRM, jump);
+  volatile int s = -1;
+  if (sigsetjmp(way_out, 1) == 0) {
+    alarm_in(300);
+    s = make_client(number);
+    if (s >= 0) read(s, buffer, 1);
+  }
+  say("out");
+  if (s >= 0) tell("close", close(s)); else say("close: 0");
+  hand_over();
+}
+
+const struct scenario signal_cases[] = {{"interrupted_receive", interrupted_receive, false},
+                                        {"interrupted_send", interrupted_send, false},
+                                        {"writes_from_handler", writes_from_handler, false},
+                                        {"stormed", stormed, false},
+                                        {"jumps_out_of_read", jumps_out_of_read, false},
+                                        {"jumps_out_of_connect", jumps_out_of_connect, true},
+                                        {0}};
