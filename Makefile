@@ -132,7 +132,7 @@ $(CLI_OBJECTS): ALL_CXXFLAGS += -DFMT_HEADER_ONLY
 # ---- tests ----
 
 # A unit test may use every part but the hooks themselves.
-TESTABLE_OBJECTS = $(filter-out $B/obj/shim/hooks%.o $B/obj/shim/start.o,$(SHIM_OBJECTS))
+TESTABLE_OBJECTS = $(filter-out $B/obj/shim/unwind.o $B/obj/shim/hooks%.o $B/obj/shim/start.o,$(SHIM_OBJECTS))
 $B/tests/%: $B/obj/tests/%.o $(CORE_OBJECTS) $(TESTABLE_OBJECTS) $B/libconfig.a
 	@mkdir -p $(@D)
 	$(say) link $@

@@ -5,7 +5,6 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <unistd.h>
-#include <unwind.h>
 
 #include <cerrno>
 #include <cstring>
@@ -39,18 +38,9 @@ PrivatePointer* private_table() {
   return table;
 }
 
-// A cancelled thread is unwound by the system's libgcc_s, with the help of our own,
-// linked copy, which prepares itself only when it unwinds something first.
-void prepare_for_cancellation() {
-  static constinit std::atomic<bool> prepared = false;
-  if (prepared.exchange(true)) return;
-  _Unwind_Backtrace([](_Unwind_Context*, void*) { return _URC_NORMAL_STOP; }, nullptr);
-}
-
 }  // namespace
 
 Connection* Connection::make(State state, ActiveRule* rule) {
-  prepare_for_cancellation();
   void* const memory = arena::allocate(arena::Block::slot);
   if (memory == nullptr) return nullptr;
   auto* const connection = new (memory) Connection;

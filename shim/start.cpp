@@ -59,13 +59,22 @@ void after_fork_in_child() {
 
 void end_process() {
   if (process::memory_is_borrowed()) return;
+  // Closed here and not by the kernel: others may hold these connections too, and
+  // count on those that are gone not to be counted.
   int64_t until = process::now() + goodbye_patience;
   fd_table::for_each(
       [](int fd, Slot& slot, void* context) {
         if (slot.kind != Kind::connection) return;
-        if (is_last_descriptor(slot))
-          static_cast<Connection&>(slot).part(fd, *static_cast<int64_t*>(context));
-        fd_table::retire(fd);
+        auto& connection = static_cast<Connection&>(slot);
+        if (!connection.is_protected()) return;
+        if (descriptors(slot) == 1) {
+          connection.say_goodbye(fd, *static_cast<int64_t*>(context));
+          connection.swallow_control(fd);
+        }
+        if (fd_table::withdraw(fd) == nullptr) return;
+        real::close(fd);
+        fd_table::settle(fd);
+        leave(slot, Slot::descriptor);
       },
       &until);
 }

@@ -3,8 +3,8 @@
 
 namespace gaiter::shim {
 
-// Says close_notify on every connection that only this process still holds. Not
-// for a vfork child (does nothing there).
+// Closes every protected connection: those that only this process still holds
+// get their close_notify. Does nothing in a vfork child.
 void end_process();
 
 }  // namespace gaiter::shim
