@@ -72,8 +72,8 @@ uint64_t checksum(uint64_t sum, const uint8_t* data, size_t length);
 // Reads to the end and returns the checksum; *total, if any, is the length.
 uint64_t drain(int fd, uint64_t* total);
 
-void on_signal(int number, int flags);   // counts
-void alarm_in(int milliseconds);         // SIGALRM
+void on_signal(int number, int flags);  // counts
+void alarm_in(int milliseconds);        // SIGALRM
 void set_blocking(int fd, bool blocking);
 void set_timeout(int fd, int option, int milliseconds);
 void small_buffers(int fd);
