@@ -8,6 +8,7 @@
 #include "shim/epoll_set.h"
 #include "shim/process.h"
 #include "shim/real.h"
+#include "shim/relay.h"
 
 namespace gaiter::shim {
 
@@ -61,6 +62,11 @@ void Connection::part(int fd, int64_t until) {
   }
   say_goodbye(fd, until);
   swallow_control(fd);
+  if (unsent_bytes() == 0 || state() != State::open || writing_.sending) return;
+  // What the program was told is sent will be: TCP would see to it by itself.
+  const int saved_errno = errno;
+  if (const int end = start_relay(fd); end >= 0) real::close(end);
+  errno = saved_errno;
 }
 
 // Input that nobody will read would turn the FIN of close(2) into a reset, which

@@ -220,21 +220,6 @@ void settle(int fd) {
   }
 }
 
-void retire(int fd) {
-  const SlotRef stand_in = refused();
-  std::atomic<uint32_t>* const entry = entry_for(fd, false);
-  if (!stand_in || entry == nullptr) return;
-  const uint32_t number = entry->load(std::memory_order_acquire);
-  uint32_t expected = number;
-  if (number == 0 || (number & changing) != 0 || leads_to(fd, *stand_in.get())) return;
-  hold(*stand_in.get());
-  if (entry->compare_exchange_strong(expected, number_of(*stand_in.get()))) {
-    give_up(*slot_of(number));
-  } else {
-    give_up(*stand_in.get());
-  }
-}
-
 int highest() { return top.load(std::memory_order_acquire); }
 
 void for_each(void (*visit)(int fd, Slot& slot, void* context), void* context) {

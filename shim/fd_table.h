@@ -75,10 +75,6 @@ class Change {
 Slot* withdraw(int fd);
 void settle(int fd);
 
-// Before the process ends: `fd` leads to a connection that refuses all with EBADF,
-// and its descriptor is given back.
-void retire(int fd);
-
 // No number above this was ever entered.
 int highest();
 

@@ -67,10 +67,7 @@ void end_process() {
         if (slot.kind != Kind::connection) return;
         auto& connection = static_cast<Connection&>(slot);
         if (!connection.is_protected()) return;
-        if (descriptors(slot) == 1) {
-          connection.say_goodbye(fd, *static_cast<int64_t*>(context));
-          connection.swallow_control(fd);
-        }
+        if (is_last_descriptor(slot)) connection.part(fd, *static_cast<int64_t*>(context));
         if (fd_table::withdraw(fd) == nullptr) return;
         real::close(fd);
         fd_table::settle(fd);

@@ -229,15 +229,6 @@ void a_change_happens_or_does_not(void**) {
   assert_int_equal(next->references.load(), 0);
 }
 
-void a_retired_number_refuses(void**) {
-  Connection* const connection = fresh();
-  assert_true(fd_table::publish(18, *connection));
-  fd_table::retire(18);
-  assert_int_equal(connection->references.load(), 0);
-  const SlotRef met = fd_table::find(18);
-  assert_int_equal(as_connection(met)->error(), EBADF);
-}
-
 }  // namespace
 
 int main() {
@@ -254,7 +245,6 @@ int main() {
       cmocka_unit_test(nobody_waits_for_the_gone),
       cmocka_unit_test(a_failed_fork_is_undone),
       cmocka_unit_test(a_change_happens_or_does_not),
-      cmocka_unit_test(a_retired_number_refuses),
   };
   return cmocka_run_group_tests_name("fd_table", tests, nullptr, nullptr);
 }

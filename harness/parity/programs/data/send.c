@@ -62,11 +62,11 @@ static void large(int fd, bool subject) {
 
 // Sends without waiting until nothing is taken any more. Every byte that was
 // taken must arrive, once and in order, also if the socket is closed right then.
-static void overfill(int fd, bool subject, bool close_at_once) {
+static void overfill(int fd, bool subject, bool close_at_once, int delay) {
   small_buffers(fd);
   if (!subject) {
     hand_over();
-    nap(1500);
+    nap(delay);
     uint64_t total;
     report(drain(fd, &total));
     report(total);
@@ -103,8 +103,9 @@ static void overfill(int fd, bool subject, bool close_at_once) {
   hand_over();
 }
 
-static void slow_reader(int fd, bool subject) { overfill(fd, subject, false); }
-static void closes_on_slow_reader(int fd, bool subject) { overfill(fd, subject, true); }
+static void slow_reader(int fd, bool subject) { overfill(fd, subject, false, 1000); }
+static void closes_on_slow_reader(int fd, bool subject) { overfill(fd, subject, true, 1000); }
+static void closes_on_sleeper(int fd, bool subject) { overfill(fd, subject, true, 4000); }
 
 static void finishes_on_slow_reader(int fd, bool subject) {
   small_buffers(fd);
@@ -244,6 +245,7 @@ const struct scenario send_cases[] = {{"gathers", gathers, false},
                                       {"large", large, false},
                                       {"slow_reader", slow_reader, false},
                                       {"closes_on_slow_reader", closes_on_slow_reader, false},
+                                      {"closes_on_sleeper", closes_on_sleeper, false},
                                       {"finishes_on_slow_reader", finishes_on_slow_reader, false},
                                       {"send_timeout", send_timeout, false},
                                       {"asks_after_timeout", asks_after_timeout, false},
