@@ -64,6 +64,13 @@ ssize_t take_message(int fd, Connection& connection, msghdr* message, int flags)
   return got;
 }
 
+// Apart, so that the way to a foreign descriptor needs no stack of its own.
+[[gnu::noinline]] ssize_t read_ours(int fd, void* buffer, size_t length) {
+  const Protected connection(fd);
+  if (!connection) return real::read(fd, buffer, length);
+  return length == 0 ? 0 : take(fd, *connection, buffer, length, 0);
+}
+
 }  // namespace
 }  // namespace gaiter::shim
 
@@ -72,9 +79,7 @@ using namespace gaiter::shim;
 ssize_t hook_read(int fd, void* buffer, size_t length) {
   if (!fd_table::has(fd)) [[likely]]
     return real::read(fd, buffer, length);
-  const Protected connection(fd);
-  if (!connection) return real::read(fd, buffer, length);
-  return length == 0 ? 0 : take(fd, *connection, buffer, length, 0);
+  return read_ours(fd, buffer, length);
 }
 
 ssize_t hook_recv(int fd, void* buffer, size_t length, int flags) {
