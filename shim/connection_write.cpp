@@ -28,6 +28,8 @@ constexpr size_t control_room = 2 * (engine::max_seal_overhead + 5);
 // left: a record that no other process ever saw may be sealed again.
 class Batch {
  public:
+  // Only the first count_ records are ever read.
+  // cppcheck-suppress uninitMemberVar
   Batch() : data_(static_cast<uint8_t*>(arena::allocate(arena::Block::batch))) {}
   ~Batch() { arena::release(arena::Block::batch, data_); }
   Batch(const Batch&) = delete;
