@@ -1,4 +1,4 @@
-"""Fork, exit, signals, threads and descriptor numbers around an open connection: as on plain TCP."""
+"""Fork, exit, signals, threads, descriptor numbers around an open connection: as on plain TCP."""
 
 import os
 import re
