@@ -12,7 +12,7 @@ BUILD_PACKAGES = g++ make binutils pkg-config libssl-dev libconfig-dev libfmt-de
   nlohmann-json3-dev $(if $(filter x86_64,$(shell uname -m)),libipsec-mb-dev)
 DEMO_PACKAGES = redis-server redis-tools openssl python3
 TEST_PACKAGES = $(DEMO_PACKAGES) libcmocka-dev python3-pytest python3-pytest-xdist curl gnutls-bin \
-  iproute2 memcached netcat-openbsd nginx-light postgresql procps python3-cryptography \
+  iproute2 man-db memcached netcat-openbsd nginx-light postgresql procps python3-cryptography \
   python3-pymemcache socat stunnel4 wrk
 BENCH_PACKAGES = $(TEST_PACKAGES) python3-matplotlib
 LINT_PACKAGES = clang-format cppcheck flake8
