@@ -57,8 +57,8 @@ struct DirectionState {
   Version version;
   Hash hash;
   uint8_t iv[12];  // TLS 1.3 and ChaCha20: XORed with the sequence; TLS 1.2 GCM: 4 bytes of salt
-  // Of the next record; never used for two that leave this machine. At exhausted_sequence the direction can do
-  // no more: seal() and receive() refuse.
+  // Of the next record; never used for two that are sent. At exhausted_sequence the direction can
+  // do no more: seal() and receive() refuse.
   uint64_t sequence;
   uint8_t secret[48];  // TLS 1.3 traffic secret, for KeyUpdate (RFC 8446 7.2)
 };
