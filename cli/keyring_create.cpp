@@ -4,6 +4,7 @@
 
 #include "cli/certificate.h"
 #include "cli/keyring.h"
+#include "cli/keyring_certificates.h"
 #include "cli/output.h"
 #include "keyring/host_names.h"
 #include "keyring/label.h"

@@ -1,0 +1,51 @@
+// What the verbs of `gaiter keyring` share. The verbs that manage entries are
+// registered in commands_keyring.cpp, those that make certificates in
+// commands_keyring_certificates.cpp.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "cli/commands.h"
+
+namespace gaiter::cli {
+
+// --keyring may stand before or after the verb; so all verbs parse into one of these.
+struct KeyringArguments {
+  std::string keyring;  // "" = the default's path
+  std::string label;
+  bool json = false;
+};
+
+// Registers verbs below `parent`.
+struct KeyringVerbs {
+  CLI::App& parent;
+  std::shared_ptr<KeyringArguments> shared;
+  Chosen& chosen;
+
+  // `examples`: lines that begin with two spaces and end with a newline. The verb has
+  // --keyring; its exit codes are `exit_codes`.
+  CLI::App* add(const std::string& name, const std::string& description,
+                const std::string& examples, const std::string& exit_codes = usual_exit_codes);
+
+  // The same for a verb on one entry, with the argument LABEL.
+  CLI::App* add_with_label(const std::string& name, const std::string& description,
+                           const std::string& examples,
+                           const std::string& exit_codes = usual_exit_codes);
+
+  // What runs if `verb` is typed: int action(const KeyringArguments&).
+  template <class Action>
+  void on(CLI::App* verb, Action action) const {
+    verb->callback([&chosen = chosen, shared = shared, action] {
+      chosen.action = [shared, action] { return action(*shared); };
+    });
+  }
+
+  static constexpr const char* usual_exit_codes =
+      "0 done; 1 no such label or keyring; 2 wrong usage or refused.";
+};
+
+void add_entry_verbs(KeyringVerbs verbs);
+void add_certificate_verbs(KeyringVerbs verbs);
+
+}  // namespace gaiter::cli
