@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "keyring/keyring.h"
+#include "shim/context_settings.h"
 #include "shim/core.h"
 #include "shim/log.h"
 #include "shim/process.h"
@@ -88,10 +89,6 @@ LoadedPolicy& current() {
   return *present;
 }
 
-engine::Failure local_failure(const keyring::Error& error) {
-  return {engine::Cause::local, error.message, "gaiter check tells what is wrong"};
-}
-
 }  // namespace
 
 ActiveRule::ActiveRule(const policy::Rule& rule, std::string keyring_path)
@@ -100,37 +97,11 @@ ActiveRule::ActiveRule(const policy::Rule& rule, std::string keyring_path)
 std::expected<std::shared_ptr<const engine::Context>, engine::Failure> ActiveRule::context() {
   Hold hold(loading);
   if (context_ != nullptr) return context_;
-  auto made = make();
+  auto wanted = context_settings(rule_, keyring_path_);
+  if (!wanted) return std::unexpected(std::move(wanted.error()));
+  auto made = engine::Context::make(std::move(*wanted));
   if (made) context_ = *made;
   return made;
-}
-
-std::expected<std::shared_ptr<const engine::Context>, engine::Failure> ActiveRule::make() const {
-  engine::ContextSettings wanted;
-  wanted.role = inbound() ? engine::Role::server : engine::Role::client;
-  wanted.min_version = settings().min_version == policy::MinVersion::tls13 ? engine::Version::tls13
-                                                                           : engine::Version::tls12;
-  wanted.client_auth = static_cast<engine::PeerCertificate>(settings().client_auth);
-  wanted.verify = static_cast<engine::PeerCheck>(settings().verify);
-  wanted.session_scope = rule_.file + ":" + std::to_string(rule_.line) + ":" + rule_.name;
-
-  auto keyring = keyring::Keyring::open(keyring_path_);
-  const bool verifies = inbound() ? settings().client_auth != policy::ClientAuth::none
-                                  : settings().verify != policy::Verify::none;
-  const bool needs_identity = inbound() || !settings().certificate.empty();
-  if (!keyring && (verifies || needs_identity))
-    return std::unexpected(local_failure(keyring.error()));
-  if (needs_identity) {
-    auto identity = keyring->identity(settings().certificate);
-    if (!identity) return std::unexpected(local_failure(identity.error()));
-    wanted.identity = std::move(*identity);
-  }
-  if (verifies) {
-    auto trust = keyring->trust();
-    if (!trust) return std::unexpected(local_failure(trust.error()));
-    wanted.trust = std::move(*trust);
-  }
-  return engine::Context::make(std::move(wanted));
 }
 
 Decision decide(policy::Direction direction, const sockaddr* local, const sockaddr* remote) {

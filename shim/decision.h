@@ -27,8 +27,6 @@ class ActiveRule {
   std::expected<std::shared_ptr<const engine::Context>, engine::Failure> context();
 
  private:
-  std::expected<std::shared_ptr<const engine::Context>, engine::Failure> make() const;
-
   const policy::Rule& rule_;
   const std::string keyring_path_;
   std::shared_ptr<const engine::Context> context_;
