@@ -52,7 +52,13 @@ Result<EntryFiles> read_opened(const Directory& entry, Depth depth) {
   if (!conf) return pass_on(conf);
   files.conf = *std::move(conf);
   files.has_key = exists(entry, key_pem);
+  files.is_pending = !exists(entry, certificate_pem) && exists(entry, next_key_pem);
   if (depth == Depth::conf) return files;
+  if (files.is_pending) {
+    return fail(Error::Kind::pending, entry.path + " has no certificate yet: let a CA sign " +
+                                          entry.path_of(request_pem) +
+                                          ", then: gaiter keyring receive LABEL FILE");
+  }
 
   auto certificates = read_certificates(entry);
   if (!certificates) return pass_on(certificates);

@@ -12,6 +12,7 @@ namespace gaiter::keyring {
 struct EntryFiles {
   EntryConf conf;
   bool has_key = false;
+  bool is_pending = false;  // a key that waits for its first certificate, and nothing else
   // The leaf first (see chain.h), then its chain. But a `ca` entry may be a bundle
   // of CAs: read without its key, it is left as it came.
   std::vector<CertificatePtr> certificates;
@@ -23,7 +24,8 @@ enum class Depth { conf, certificates, key };
 
 // Reads the entry `label`, which must be a valid label. A writer that replaces
 // the entry meanwhile is no error: the result is the old or the new entry, never
-// a mixture. Kind::not_found only if there is no such entry.
+// a mixture. Kind::not_found only if there is no such entry. One that is pending
+// cannot be read deeper than its conf: Kind::pending.
 Result<EntryFiles> read_entry(const Directory& keyring, const std::string& label, Depth depth);
 
 }  // namespace gaiter::keyring

@@ -13,12 +13,20 @@ namespace gaiter::keyring {
 // In the keyring's directory.
 inline constexpr const char* keyring_conf = "keyring.conf";
 inline constexpr const char* lock_name = ".keyring.lock";
+inline constexpr const char* ticket_keys = "ticket.keys";
 inline constexpr std::string_view temporary_prefix = ".tmp-";
 
 // In an entry's directory.
 inline constexpr const char* entry_conf = "entry.conf";
 inline constexpr const char* certificate_pem = "certificate.pem";
 inline constexpr const char* key_pem = "key.pem";
+inline constexpr const char* request_pem = "request.pem";
+inline constexpr const char* next_key_pem = "next-key.pem";
+inline constexpr const char* next_certificate_pem = "next-certificate.pem";
+inline constexpr const char* previous_pem = "previous.pem";
+inline constexpr const char* ocsp_der = "ocsp.der";
+inline constexpr const char* crl_pem = "crl.pem";
+inline constexpr const char* revoked_list = "revoked";
 
 // keyring.conf
 struct KeyringConf {

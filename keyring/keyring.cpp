@@ -59,6 +59,11 @@ Result<EntryFiles> read_labelled(const Directory& directory, const std::string& 
   return files;
 }
 
+// In a listing: an entry that was deleted meanwhile, or has no certificate yet.
+bool passed_over(const Error& error) {
+  return error.kind == Error::Kind::not_found || error.kind == Error::Kind::pending;
+}
+
 Entry to_entry(const std::string& label, const KeyringConf& conf, EntryFiles files) {
   Entry entry{.label = label,
               .usage = files.conf.usage,
@@ -120,7 +125,7 @@ Result<std::vector<Entry>> Keyring::entries() const {
   std::vector<Entry> entries;
   for (const std::string& label : *all) {
     auto files = read_entry(opened->directory, label, Depth::certificates);
-    if (!files && files.error().kind == Error::Kind::not_found) continue;  // deleted meanwhile
+    if (!files && passed_over(files.error())) continue;
     if (!files) return pass_on(files);
     entries.push_back(to_entry(label, opened->conf, *std::move(files)));
   }
@@ -185,7 +190,7 @@ Result<TrustStorePtr> Keyring::trust() const {
     const auto conf = read_entry(opened->directory, label, Depth::conf);
     if (conf && !vouches(conf->conf)) continue;
     auto files = read_entry(opened->directory, label, Depth::certificates);
-    if (!files && files.error().kind == Error::Kind::not_found) continue;
+    if (!files && passed_over(files.error())) continue;
     if (!files) return pass_on(files);
     if (vouches(files->conf) && !add_trust(store.get(), *files)) {
       return fail(Error::Kind::system, "cannot make a trust store: " + take_openssl_reason());

@@ -31,6 +31,7 @@ struct Error {
     insecure,    // somebody else can read the key, or change what we trust
     invalid,     // malformed, contradictory, or not allowed
     exists,      // the label is taken
+    pending,     // the entry has been requested, but has no certificate yet
     system,      // any other errno, or OpenSSL out of memory
   };
   Kind kind;
@@ -70,7 +71,7 @@ class Keyring {
   // Absolute.
   const std::string& path() const { return path_; }
 
-  // Every entry, sorted by label.
+  // Every entry that has a certificate, sorted by label.
   Result<std::vector<Entry>> entries() const;
   Result<Entry> entry(std::string_view label) const;
 

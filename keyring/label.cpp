@@ -41,9 +41,10 @@ Result<void> check_label(std::string_view label) {
                     "\" is no label: 1 to 64 letters, digits, . _ - + or @ are allowed, "
                     "and not . or - at the front");
   }
-  if (label == keyring_conf) {
-    return fail(Error::Kind::invalid,
-                "\"" + std::string(label) + "\" is no label: the keyring's own file has that name");
+  if (label == keyring_conf || label == ticket_keys) {
+    return fail(
+        Error::Kind::invalid,
+        "\"" + std::string(label) + "\" is no label: a file of the keyring's own has that name");
   }
   return {};
 }

@@ -2,7 +2,9 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 
@@ -14,7 +16,7 @@ namespace gaiter::keyring {
 namespace {
 
 constexpr const char* temporary_entry = ".tmp-entry";
-constexpr const char* temporary_conf = ".tmp-conf";
+constexpr const char* temporary_file = ".tmp-file";
 
 void sweep(const Directory& directory) {
   const auto names = list(directory);
@@ -36,7 +38,41 @@ Result<void> write_entry(const Directory& directory, const NewEntry& entry) {
     made = write_new_file(directory, key_pem, {text, static_cast<size_t>(length)}, secret_mode);
   }
   if (made) made = write_new_file(directory, entry_conf, print(entry.conf), public_mode);
-  return made ? sync(directory) : std::move(made);
+  return made;
+}
+
+Result<void> check_free(const Directory& directory, const std::string& label) {
+  if (!exists(directory, label.c_str())) return {};
+  return fail(Error::Kind::exists, directory.path + " has an entry \"" + label + "\" already");
+}
+
+Result<void> write_files(const Directory& directory, const std::vector<FileChange>& files) {
+  for (const FileChange& file : files) {
+    if (!file.content) continue;
+    auto written = write_new_file(directory, file.name, *file.content, file.mode);
+    if (!written) return written;
+  }
+  return {};
+}
+
+// Copies the files that are not among the changed. Bytes, not links: some file
+// systems have none, and a link to another user's file may be refused.
+Result<void> copy_others(const Directory& from, const Directory& to,
+                         const std::vector<FileChange>& changed) {
+  auto names = list(from);
+  if (!names) return pass_on(names);
+  for (const std::string& name : *names) {
+    if (std::ranges::find(changed, name, &FileChange::name) != changed.end()) continue;
+    struct stat status;
+    if (fstatat(from.fd.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
+      return fail_errno(errno, "cannot stat " + from.path_of(name));
+    }
+    auto content = read_file(from, name.c_str(), Guard::write);
+    if (!content) return pass_on(content);
+    auto written = write_new_file(to, name, content->view(), status.st_mode & 0777);
+    if (!written) return written;
+  }
+  return {};
 }
 
 }  // namespace
@@ -72,18 +108,15 @@ Result<Writer> Writer::lock_new(const std::string& path) {
   return lock(*std::move(directory));
 }
 
-Result<void> Writer::put(const std::string& label, const NewEntry& entry, bool replace) {
-  if (auto good = check_label(label); !good) return good;
-  const bool taken = exists(directory_, label.c_str());
-  if (taken && !replace) {
-    return fail(Error::Kind::exists, directory_.path + " has an entry \"" + label + "\" already");
-  }
+Result<void> Writer::put_built(const std::string& label,
+                               const std::function<Result<void>(const Directory&)>& fill) {
   auto temporary = make_directory(directory_, temporary_entry);
   if (!temporary) return pass_on(temporary);
-  auto written = write_entry(*temporary, entry);
+  auto written = fill(*temporary);
+  if (written) written = sync(*temporary);
   const int fd = directory_.fd.get();
-  if (written &&
-      renameat2(fd, temporary_entry, fd, label.c_str(), taken ? RENAME_EXCHANGE : 0) != 0) {
+  const unsigned exchange = exists(directory_, label.c_str()) ? RENAME_EXCHANGE : 0;
+  if (written && renameat2(fd, temporary_entry, fd, label.c_str(), exchange) != 0) {
     written = fail_errno(errno, "cannot put " + directory_.path_of(label) + " into place");
   }
   if (written) written = sync(directory_);
@@ -93,14 +126,44 @@ Result<void> Writer::put(const std::string& label, const NewEntry& entry, bool r
   return written;
 }
 
+Result<void> Writer::put(const std::string& label, const NewEntry& entry, bool replace) {
+  if (auto good = check_label(label); !good) return good;
+  if (!replace) {
+    if (auto free = check_free(directory_, label); !free) return free;
+  }
+  return put_built(label,
+                   [&](const Directory& directory) { return write_entry(directory, entry); });
+}
+
+Result<void> Writer::add(const std::string& label, const std::vector<FileChange>& files) {
+  if (auto good = check_label(label); !good) return good;
+  if (auto free = check_free(directory_, label); !free) return free;
+  return put_built(label,
+                   [&](const Directory& directory) { return write_files(directory, files); });
+}
+
+Result<void> Writer::change(const std::string& label, const std::vector<FileChange>& files) {
+  if (auto good = check_label(label); !good) return good;
+  auto old = open_directory(directory_, label);
+  if (!old) return pass_on(old);
+  return put_built(label, [&](const Directory& directory) {
+    auto copied = copy_others(*old, directory, files);
+    return copied ? write_files(directory, files) : std::move(copied);
+  });
+}
+
 Result<void> Writer::put_conf(const KeyringConf& conf) {
-  auto written = write_new_file(directory_, temporary_conf, print(conf), public_mode);
+  return put_file(keyring_conf, print(conf), public_mode);
+}
+
+Result<void> Writer::put_file(const std::string& name, std::string_view content, mode_t mode) {
+  auto written = write_new_file(directory_, temporary_file, content, mode);
   const int fd = directory_.fd.get();
-  if (written && renameat(fd, temporary_conf, fd, keyring_conf) != 0) {
-    written = fail_errno(errno, "cannot put " + directory_.path_of(keyring_conf) + " into place");
+  if (written && renameat(fd, temporary_file, fd, name.c_str()) != 0) {
+    written = fail_errno(errno, "cannot put " + directory_.path_of(name) + " into place");
   }
   if (written) written = sync(directory_);
-  discard(directory_, temporary_conf);
+  discard(directory_, temporary_file);
   return written;
 }
 

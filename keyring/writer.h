@@ -4,7 +4,10 @@
 // writer that died left behind is ignored by readers and swept by the next one.
 #pragma once
 
+#include <functional>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "keyring/files.h"
@@ -17,6 +20,13 @@ struct NewEntry {
   EntryConf conf;
   std::vector<const X509*> certificates;
   const EVP_PKEY* key = nullptr;
+};
+
+// A file of an entry as it shall be; `content` is borrowed. Without content: gone.
+struct FileChange {
+  std::string name;
+  std::optional<std::string_view> content;
+  mode_t mode = public_mode;
 };
 
 class Writer {
@@ -36,12 +46,25 @@ class Writer {
   // Fails with Kind::exists if the label is taken, unless `replace`.
   Result<void> put(const std::string& label, const NewEntry& entry, bool replace);
 
+  // Makes an entry of nothing but these files. Kind::exists if the label is taken.
+  Result<void> add(const std::string& label, const std::vector<FileChange>& files);
+
+  // Changes files of an entry that is there, all of them in one step, and leaves its
+  // other files as they are. Kind::not_found if there is no such entry.
+  Result<void> change(const std::string& label, const std::vector<FileChange>& files);
+
   // Writes keyring.conf, which makes the directory a keyring.
   Result<void> put_conf(const KeyringConf& conf);
+
+  // Writes or replaces a file of the keyring itself.
+  Result<void> put_file(const std::string& name, std::string_view content, mode_t mode);
 
  private:
   Writer(Directory directory, Fd lock) : directory_(std::move(directory)), lock_(std::move(lock)) {}
   static Result<Writer> lock(Directory directory);
+  // Builds `.tmp-entry` by `fill` and puts it into the label's place.
+  Result<void> put_built(const std::string& label,
+                         const std::function<Result<void>(const Directory&)>& fill);
 
   Directory directory_;
   Fd lock_;

@@ -13,7 +13,7 @@ void the_next_writer_sweeps_what_a_dead_one_left(void**) {
   const Fresh fresh;
   std::filesystem::create_directory(fresh.path + "/.tmp-entry");
   put_file(fresh.path + "/.tmp-entry/key.pem", "half a k", 0600);
-  put_file(fresh.path + "/.tmp-conf", "form");
+  put_file(fresh.path + "/.tmp-file", "form");
   assert_int_equal(take(fresh.keyring.entries()).size(), 0);
   take(create_entry(fresh.keyring, request_for("a")));
   take(set_default(fresh.keyring, "a"));
