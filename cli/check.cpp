@@ -18,8 +18,7 @@ using Severity = Finding::Severity;
 constexpr long expires_soon_days = 30;
 
 bool needs_identity(const Rule& rule) {
-  return rule.settings.tls == policy::Tls::required &&
-         (rule.direction == Direction::inbound || !rule.settings.certificate.empty());
+  return rule.settings.tls == policy::Tls::required && !rule.settings.certificates.empty();
 }
 
 bool needs_trust(const Rule& rule) {
@@ -33,9 +32,9 @@ Finding finding(Severity severity, const Rule& rule, std::string message) {
   return {severity, {rule.file, rule.line, std::move(message)}};
 }
 
-void check_identity(const Rule& rule, const keyring::Keyring& keyring,
+void check_identity(const Rule& rule, const std::string& label, const keyring::Keyring& keyring,
                     std::vector<Finding>& findings) {
-  const auto identity = keyring.identity(rule.settings.certificate);
+  const auto identity = keyring.identity(label);
   if (!identity) {
     findings.push_back(finding(Severity::error, rule, identity.error().message));
     return;
@@ -129,14 +128,18 @@ std::string keyring_path(const policy::Policy& policy) {
 bool needs_keyring(const Rule& rule) { return needs_identity(rule) || needs_trust(rule); }
 
 bool needs_label(const Rule& rule) {
-  return needs_identity(rule) && !rule.settings.certificate.empty();
+  return needs_identity(rule) &&
+         std::ranges::any_of(rule.settings.certificates,
+                             [](const std::string& label) { return !label.empty(); });
 }
 
 std::vector<Finding> check_certificates(const policy::Policy& policy,
                                         const keyring::Keyring& keyring) {
   std::vector<Finding> findings;
   for (const Rule& rule : policy.rules())
-    if (needs_identity(rule)) check_identity(rule, keyring, findings);
+    if (needs_identity(rule))
+      for (const std::string& label : rule.settings.certificates)
+        check_identity(rule, label, keyring, findings);
 
   const auto entries = keyring.entries();
   const auto trusting = std::ranges::find_if(policy.rules(), needs_trust);

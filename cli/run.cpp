@@ -119,7 +119,7 @@ OrRefusal<keyring::FirstUse> open_keyring(const Policy& policy) {
     return refuse(
         fmt::format("rule {} names the certificate \"{}\", but the keyring {} does not "
                     "exist; see `gaiter keyring create --help`",
-                    named->name, named->settings.certificate, path));
+                    named->name, named->settings.certificates.front(), path));
   }
   auto first_use = keyring::open_or_create(path);
   if (!first_use) return refuse(first_use.error().message);
@@ -151,7 +151,7 @@ void explain(const Policy& policy, const keyring::FirstUse& first_use) {
   for (const policy::Rule& rule : policy.rules()) {
     if (!needs_keyring(rule)) continue;
     if (rule.direction == policy::Direction::inbound) {
-      const std::string ca = ca_file(keyring, rule.settings.certificate);
+      const std::string ca = ca_file(keyring, rule.settings.certificates.front());
       if (ca.empty()) continue;
       say(fmt::format(
           "clients of port {} must trust its CA: openssl s_client -connect localhost:{} -CAfile {}",

@@ -6,7 +6,6 @@
 #include <span>
 #include <utility>
 
-#include "policy/match.h"
 #include "policy/policy.h"
 #include "policy/ports.h"
 #include "policy/report.h"
@@ -47,8 +46,6 @@ class Loader {
     for (size_t file = 0; file < parsed_.size(); file++)
       if (parsed_[file].tree) read_rules(file);
     sort_errors();
-    if (errors_.empty() && !policy_.rules_.empty())
-      policy_.matcher_ = std::make_shared<const Matcher>(policy_.rules_);
   }
 
  private:
@@ -247,6 +244,8 @@ class Loader {
     rule.file = parsed_[file].document.name;
     rule.line = line;
     rule.settings = layer.settings;
+    if (rule.is_tls_server() && rule.settings.certificates.empty())
+      rule.settings.certificates = {""};
     rule.origins = layer.origins;
     policy_.rules_.push_back(std::move(rule));
   }

@@ -3,133 +3,102 @@
 #include <netinet/in.h>
 
 #include <algorithm>
-#include <set>
-#include <span>
-#include <utility>
+
+#include "policy/address.h"
+#include "policy/glob.h"
+#include "policy/policy.h"
 
 namespace gaiter::policy {
 namespace {
 
-constexpr PortRange any_port[] = {{0, UINT16_MAX}};
+using Known = Point::Known;
 
-std::span<const PortRange> or_any(const std::vector<PortRange>& ranges) {
-  if (ranges.empty()) return any_port;
-  return ranges;
+// False if it is of a family that policies do not know.
+bool read_end(const sockaddr& from, Point::End& end) {
+  if (from.sa_family == AF_INET) {
+    const auto& in = reinterpret_cast<const sockaddr_in&>(from);
+    end.address = address_of(in.sin_addr);
+    end.port = ntohs(in.sin_port);
+  } else if (from.sa_family == AF_INET6) {
+    const auto& in = reinterpret_cast<const sockaddr_in6&>(from);
+    end.address = address_of(in.sin6_addr);
+    end.port = ntohs(in.sin6_port);
+  } else {
+    return false;
+  }
+  end.address_is = is_unspecified(end.address) ? Known::unknown : Known::exact;
+  end.port_is = end.port == 0 ? Known::unknown : Known::exact;
+  return true;
 }
 
-// The port of an internet address; nothing for other families.
-std::optional<uint16_t> internet_port(const sockaddr* address) {
-  if (address->sa_family == AF_INET)
-    return ntohs(reinterpret_cast<const sockaddr_in*>(address)->sin_port);
-  if (address->sa_family == AF_INET6)
-    return ntohs(reinterpret_cast<const sockaddr_in6*>(address)->sin6_port);
-  return {};
+template <class Range, class Value>
+bool holds(const std::vector<Range>& ranges, Known known, const Value& value) {
+  if (ranges.empty() || known == Known::any) return true;
+  return known == Known::exact && std::ranges::any_of(ranges, [&](const Range& range) {
+           return range.first <= value && value <= range.last;
+         });
+}
+
+template <class List, class Test>
+bool holds_for(const List& list, const Process* process, Test test) {
+  return list.empty() || (process != nullptr && std::ranges::any_of(list, test));
+}
+
+bool is_in_group(const Process& process, gid_t group) {
+  return process.gid == group || std::ranges::find(process.groups, group) != process.groups.end();
 }
 
 }  // namespace
 
-// Sweeps over the ports with the set of rules that are open there.
-void PortMap::build() {
-  struct Edge {
-    uint32_t port;  // one beyond 65535 for an end at the last port
-    bool opens;
-    uint32_t rule;
-  };
-  std::vector<Edge> edges;
-  for (const Added& added : added_) {
-    edges.push_back({added.range.first, true, added.rule});
-    edges.push_back({added.range.last + uint32_t{1}, false, added.rule});
-    lowest_ = std::min(lowest_, added.rule);
-  }
-  added_ = {};
-  std::sort(edges.begin(), edges.end(),
-            [](const Edge& a, const Edge& b) { return a.port < b.port; });
-
-  std::multiset<uint32_t> open;  // a rule may have overlapping ranges
-  for (size_t i = 0; i < edges.size();) {
-    const uint32_t port = edges[i].port;
-    for (; i < edges.size() && edges[i].port == port; i++) {
-      if (edges[i].opens) {
-        open.insert(edges[i].rule);
-      } else {
-        open.erase(open.find(edges[i].rule));
-      }
-    }
-    const uint32_t rule = open.empty() ? no_rule : *open.begin();
-    if (port > UINT16_MAX || (!steps_.empty() && steps_.back().rule == rule)) continue;
-    steps_.push_back({static_cast<uint16_t>(port), rule});
-  }
-  steps_.shrink_to_fit();
+std::string_view to_string(Condition condition) {
+  constexpr std::string_view names[] = {"direction", "local_ports", "remote_ports",
+                                        "local",     "remote",      "program",
+                                        "user",      "group",       "unit"};
+  return names[static_cast<size_t>(condition)];
 }
 
-uint32_t PortMap::find(uint16_t port) const {
-  const auto next = std::upper_bound(steps_.begin(), steps_.end(), port,
-                                     [](uint16_t p, const Step& step) { return p < step.first; });
-  return next == steps_.begin() ? no_rule : std::prev(next)->rule;
-}
-
-Matcher::Matcher(const std::vector<Rule>& rules) : inbound_(1), outbound_(1) {
-  for (uint32_t number = 0; number < rules.size(); number++) {
-    const Rule& rule = rules[number];
-    Trie& trie = rule.direction == Direction::inbound ? inbound_ : outbound_;
-    for (PortRange local : or_any(rule.local_ports))
-      for (PortRange remote : or_any(rule.remote_ports)) insert(trie, local, remote, number);
+std::optional<Point> Point::of(const Subject& subject) {
+  Point point{subject.direction, {}, {}, subject.process};
+  if (subject.local == nullptr && subject.remote == nullptr) return {};
+  if (subject.local != nullptr && !read_end(*subject.local, point.local)) return {};
+  if (subject.remote != nullptr) {
+    if (!read_end(*subject.remote, point.remote)) return {};
+    return point;
   }
-  for (Trie* trie : {&inbound_, &outbound_})
-    for (Node& node : *trie) node.remote.build();
+  point.remote.address_is = point.remote.port_is = Known::any;
+  if (point.local.address_is == Known::unknown) point.local.address_is = Known::any;
+  return point;
 }
 
-// Goes down to the nodes whose ports all lie in `local`.
-void Matcher::insert(Trie& trie, PortRange local, PortRange remote, uint32_t rule) {
-  struct Visit {
-    uint32_t node;
-    uint32_t first;
-    uint32_t size;
-  };
-  std::vector<Visit> visits = {{0, 0, UINT16_MAX + 1}};
-  while (!visits.empty()) {
-    const Visit visit = visits.back();
-    visits.pop_back();
-    const uint32_t last = visit.first + visit.size - 1;
-    if (last < local.first || visit.first > local.last) continue;
-    if (local.first <= visit.first && last <= local.last) {
-      trie[visit.node].remote.add(remote, rule);
-      continue;
-    }
-    const uint32_t half = visit.size / 2;
-    for (uint32_t side : {0u, 1u}) {
-      const uint32_t first = visit.first + side * half;
-      if (first + half - 1 < local.first || first > local.last) continue;
-      if (trie[visit.node].child[side] == 0) {
-        trie[visit.node].child[side] = static_cast<uint32_t>(trie.size());
-        trie.emplace_back();
-      }
-      visits.push_back({trie[visit.node].child[side], first, half});
-    }
-  }
+std::optional<Condition> mismatch(const Rule& rule, const Point& point) {
+  const Process* const process = point.process;
+  if (rule.direction != point.direction) return Condition::direction;
+  if (!holds(rule.local_ports, point.local.port_is, point.local.port))
+    return Condition::local_ports;
+  if (!holds(rule.remote_ports, point.remote.port_is, point.remote.port))
+    return Condition::remote_ports;
+  if (!holds(rule.local, point.local.address_is, point.local.address)) return Condition::local;
+  if (!holds(rule.remote, point.remote.address_is, point.remote.address)) return Condition::remote;
+  if (!holds_for(rule.programs, process, [&](const std::string& pattern) {
+        return program_matches(pattern, process->program);
+      }))
+    return Condition::program;
+  if (!holds_for(rule.users, process, [&](uid_t user) { return user == process->uid; }))
+    return Condition::user;
+  if (!holds_for(rule.groups, process, [&](gid_t group) { return is_in_group(*process, group); }))
+    return Condition::group;
+  if (!holds_for(rule.units, process,
+                 [&](const std::string& pattern) { return glob_matches(pattern, process->unit); }))
+    return Condition::unit;
+  return {};
 }
 
-uint32_t Matcher::find(Direction direction, uint16_t local, std::optional<uint16_t> remote) const {
-  const Trie& trie = direction == Direction::inbound ? inbound_ : outbound_;
-  uint32_t best = no_rule;
-  uint32_t node = 0;
-  for (int bit = 15;; bit--) {
-    const PortMap& map = trie[node].remote;
-    if (map.lowest() < best) best = std::min(best, remote ? map.find(*remote) : map.lowest());
-    if (bit < 0) return best;
-    node = trie[node].child[(local >> bit) & 1];
-    if (node == 0) return best;
-  }
-}
-
-const Rule* Policy::match(Direction direction, const sockaddr* local,
-                          const sockaddr* remote) const {
-  if (!matcher_ || (!local && !remote)) return nullptr;
-  std::optional<uint16_t> local_port = local ? internet_port(local) : 0;
-  std::optional<uint16_t> remote_port = remote ? internet_port(remote) : std::nullopt;
-  if (!local_port || (remote && !remote_port)) return nullptr;
-  const uint32_t number = matcher_->find(direction, *local_port, remote_port);
-  return number == no_rule ? nullptr : &rules_[number];
+const Rule* Policy::match(const Subject& subject) const {
+  const auto point = Point::of(subject);
+  if (!point) return nullptr;
+  const auto rule = std::ranges::find_if(
+      rules_, [&](const Rule& candidate) { return !mismatch(candidate, *point); });
+  return rule == rules_.end() ? nullptr : &*rule;
 }
 
 }  // namespace gaiter::policy

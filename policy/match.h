@@ -1,67 +1,51 @@
-// Which rule matches a connection, found without looking at every rule.
-//
-// The local ports of the rules form a binary trie over the 16 bits of a port
-// number; a rule hangs at the (at most 30) nodes that together cover its range.
-// Each node keeps, for its rules, a map from remote port to the first of them.
-// A look-up walks at most 17 nodes with one binary search in each, and building
-// takes O(n log n) time and memory for n port ranges.
+// Whether a rule is for a connection, and which rule is the first.
 #pragma once
 
 #include <cstdint>
 #include <optional>
+#include <string_view>
 #include <vector>
 
-#include "policy/policy.h"
+#include "policy/rule.h"
 
 namespace gaiter::policy {
 
-inline constexpr uint32_t no_rule = UINT32_MAX;
+// The conditions of a rule, in the order in which they are looked at.
+enum class Condition : uint8_t {
+  direction,
+  local_ports,
+  remote_ports,
+  local,
+  remote,
+  program,
+  user,
+  group,
+  unit
+};
+std::string_view to_string(Condition);  // as a policy writes the key: "remote_ports"
 
-// From a port to the lowest rule number of those whose ranges contain it.
-class PortMap {
- public:
-  void add(PortRange range, uint32_t rule) { added_.push_back({range, rule}); }
-
-  // Call once, after the last add().
-  void build();
-
-  uint32_t find(uint16_t port) const;
-  uint32_t lowest() const { return lowest_; }
-
- private:
-  struct Added {
-    PortRange range;
-    uint32_t rule;
+// A Subject in numbers.
+struct Point {
+  // What is known of an address or a port. `any` fits every condition, `unknown`
+  // none but the empty one.
+  enum class Known : uint8_t { exact, any, unknown };
+  struct End {
+    Known address_is = Known::unknown;
+    Known port_is = Known::unknown;
+    Address address;
+    uint16_t port = 0;
   };
-  struct Step {
-    uint16_t first;  // from this port to the next step's
-    uint32_t rule;
-  };
-  std::vector<Added> added_;  // until build()
-  std::vector<Step> steps_;
-  uint32_t lowest_ = no_rule;
+  Direction direction;
+  End local;
+  End remote;
+  const Process* process;
+
+  // Nothing if no rule can match: no address at all, or of another family.
+  static std::optional<Point> of(const Subject& subject);
 };
 
-// Immutable once made; refers to rules by their number alone.
-class Matcher {
- public:
-  explicit Matcher(const std::vector<Rule>& rules);
-
-  // The number of the first rule that matches, or no_rule. Port 0 is in no range
-  // that a policy can write. Without `remote`: the first that could match some.
-  uint32_t find(Direction direction, uint16_t local, std::optional<uint16_t> remote) const;
-
- private:
-  struct Node {
-    uint32_t child[2] = {0, 0};  // 0 = none: no node has the root as its child
-    PortMap remote;
-  };
-  using Trie = std::vector<Node>;
-
-  static void insert(Trie& trie, PortRange local, PortRange remote, uint32_t rule);
-
-  Trie inbound_;
-  Trie outbound_;
-};
+// The first condition of `rule` that does not hold; nothing if the rule is for
+// this connection. Async-signal-safe.
+std::optional<Condition> mismatch(const Rule& rule, const Point& point);
 
 }  // namespace gaiter::policy

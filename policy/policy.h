@@ -5,10 +5,6 @@
 // once loaded and may be used by any number of threads.
 #pragma once
 
-#include <sys/socket.h>
-
-#include <array>
-#include <chrono>
 #include <cstdint>
 #include <expected>
 #include <memory>
@@ -16,61 +12,13 @@
 #include <string_view>
 #include <vector>
 
+#include "policy/rule.h"
+#include "policy/settings.h"
+
 namespace gaiter::policy {
 
-enum class Direction : uint8_t { inbound, outbound };
-enum class Tls : uint8_t { required, off, block };
-enum class ClientAuth : uint8_t { none, optional, required };
-enum class Verify : uint8_t { full, chain, none };
-enum class MinVersion : uint8_t { tls12, tls13 };
-enum class Truncation : uint8_t { error, eof };
 enum class Unmatched : uint8_t { pass, block };
-
-// The word that a policy uses for each: "inbound", "required", "TLSv1.2", ...
-std::string_view to_string(Direction);
-std::string_view to_string(Tls);
-std::string_view to_string(ClientAuth);
-std::string_view to_string(Verify);
-std::string_view to_string(MinVersion);
-std::string_view to_string(Truncation);
 std::string_view to_string(Unmatched);
-
-// What a rule does with the connections that it matches.
-struct Settings {
-  Tls tls = Tls::required;
-  std::string certificate;  // a label of the keyring; "" = inbound: its default, outbound: none
-  ClientAuth client_auth = ClientAuth::none;  // inbound
-  Verify verify = Verify::full;               // outbound
-  std::string server_name;                    // outbound; "" = the name the program looked up
-  MinVersion min_version = MinVersion::tls12;
-  std::chrono::milliseconds handshake_timeout{10'000};
-  Truncation truncation = Truncation::error;
-};
-
-// Where one setting of a rule was written.
-struct Origin {
-  int file = -1;  // index into Policy::files(); -1 = nowhere: Gaiter's own default
-  int line = 0;
-};
-
-struct PortRange {
-  uint16_t first;
-  uint16_t last;  // included
-};
-
-// "6379, 6000-6100", or "any" for an empty list.
-std::string to_string(const std::vector<PortRange>& ranges);
-
-struct Rule {
-  std::string name;  // as log lines show it: "6379.conf:inbound"
-  std::string file;  // where it was written
-  int line = 0;
-  Direction direction = Direction::inbound;
-  std::vector<PortRange> local_ports;   // empty = any
-  std::vector<PortRange> remote_ports;  // empty = any
-  Settings settings;
-  std::array<Origin, 8> origins;  // of the settings, in the order of struct Settings
-};
 
 // One setting as it applies to a rule, for a person to read.
 struct EffectiveSetting {
@@ -115,20 +63,18 @@ class Policy {
   // Every error that can be found, not only the first, for `gaiter check`.
   static std::vector<Error> check(const Source& source);
 
-  // The first rule that matches, or nullptr. Addresses are AF_INET or AF_INET6;
-  // no rule matches another family. `remote` may be nullptr for "some remote", as
-  // at listen(2): then a rule matches if it could match any remote. `local` may be
-  // nullptr, or have port 0, for a socket that is not bound yet: then no rule
-  // matches that names local ports. Costs well under a microsecond whatever the
-  // number of rules; async-signal-safe.
-  const Rule* match(Direction direction, const sockaddr* local, const sockaddr* remote) const;
+  // The first rule that matches, or nullptr. Costs well under a microsecond
+  // whatever the number of rules; async-signal-safe.
+  const Rule* match(const Subject& subject) const;
 
   // What happens to a TCP connection without a rule.
   Unmatched unmatched() const { return unmatched_; }
 
   // The keyring's directory as the policy names it; "" = keyring::default_path().
+  // A "%u" in it stands for the name of the process's effective user.
   const std::string& keyring() const { return keyring_; }
 
+  // In the order in which they are tried: by priority, then as they were read.
   const std::vector<Rule>& rules() const { return rules_; }
 
   // What was read, in order: paths, or "GAITER_POLICY_TEXT".

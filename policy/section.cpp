@@ -51,7 +51,8 @@ bool read_certificate(const config_setting_t& setting, Settings& out, const Repo
                  "(gaiter keyring list shows the labels)");
     return false;
   }
-  out.certificate = label;
+  out.certificates.clear();
+  if (!label.empty()) out.certificates.push_back(label);
   return true;
 }
 
@@ -78,7 +79,7 @@ bool read_min_version(const config_setting_t& setting, Settings& out, const Repo
       return false;
     }
   }
-  return read_word<MinVersion>(setting, min_version_words, out.min_version, report);
+  return read_word<Version>(setting, version_words, out.min_version, report);
 }
 
 bool read_timeout(const config_setting_t& setting, Settings& out, const Report& report) {
@@ -113,7 +114,7 @@ constexpr Key keys[] = {
      },
      [](const Settings& s) { return quote(to_string(s.tls)); }},
     {"certificate", true, true, read_certificate,
-     [](const Settings& s) { return quote(s.certificate); }},
+     [](const Settings& s) { return quote(s.certificates.empty() ? "" : s.certificates[0]); }},
     {"client_auth", true, false,
      [](const config_setting_t& s, Settings& out, const Report& report) {
        return read_word<ClientAuth>(s, client_auth_words, out.client_auth, report);
@@ -138,7 +139,7 @@ constexpr Key keys[] = {
      },
      [](const Settings& s) { return quote(to_string(s.truncation)); }},
 };
-static_assert(std::size(keys) == std::tuple_size_v<decltype(Layer::origins)>);
+static_assert(std::size(keys) <= setting_count);
 
 bool valid_in(const Key& key, Direction direction) {
   return direction == Direction::inbound ? key.inbound : key.outbound;

@@ -15,7 +15,7 @@ namespace gaiter::policy {
 // Settings while they are read: what stands already, and what is written over it.
 struct Layer {
   Settings settings;
-  std::array<Origin, 8> origins{};
+  std::array<Origin, setting_count> origins{};
 };
 
 // Whether `name` is a setting's key in some direction.

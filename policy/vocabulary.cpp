@@ -39,10 +39,22 @@ std::string suggest(std::string_view word, std::span<const std::string_view> can
 
 std::string_view to_string(Direction v) { return text_of<Direction>(direction_words, v); }
 std::string_view to_string(Tls v) { return text_of<Tls>(tls_words, v); }
+std::string_view to_string(Role v) { return text_of<Role>(role_words, v); }
+std::string_view to_string(Mode v) { return text_of<Mode>(mode_words, v); }
 std::string_view to_string(ClientAuth v) { return text_of<ClientAuth>(client_auth_words, v); }
 std::string_view to_string(Verify v) { return text_of<Verify>(verify_words, v); }
-std::string_view to_string(MinVersion v) { return text_of<MinVersion>(min_version_words, v); }
+std::string_view to_string(Profile v) { return text_of<Profile>(profile_words, v); }
+std::string_view to_string(Version v) { return text_of<Version>(version_words, v); }
 std::string_view to_string(Truncation v) { return text_of<Truncation>(truncation_words, v); }
+std::string_view to_string(SniUnmatched v) { return text_of<SniUnmatched>(sni_unmatched_words, v); }
+std::string_view to_string(Ocsp v) { return text_of<Ocsp>(ocsp_words, v); }
+std::string_view to_string(Revocation v) { return text_of<Revocation>(revocation_words, v); }
+std::string_view to_string(OnChange v) { return text_of<OnChange>(on_change_words, v); }
+std::string_view to_string(Engine v) { return text_of<Engine>(engine_words, v); }
+std::string_view to_string(Accelerator v) { return text_of<Accelerator>(accelerator_words, v); }
+std::string_view to_string(PeerPattern::Kind v) {
+  return text_of<PeerPattern::Kind>(peer_kind_words, v);
+}
 std::string_view to_string(Unmatched v) { return text_of<Unmatched>(unmatched_words, v); }
 
 std::string quote(std::string_view word) { return "\"" + plain(word) + "\""; }

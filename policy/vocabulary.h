@@ -17,17 +17,47 @@ struct Word {
 
 inline constexpr Word<Direction> direction_words[] = {{"inbound", Direction::inbound},
                                                       {"outbound", Direction::outbound}};
-inline constexpr Word<Tls> tls_words[] = {
-    {"required", Tls::required}, {"off", Tls::off}, {"block", Tls::block}};
+inline constexpr Word<Tls> tls_words[] = {{"required", Tls::required},
+                                          {"optional", Tls::optional},
+                                          {"off", Tls::off},
+                                          {"block", Tls::block}};
+inline constexpr Word<Role> role_words[] = {
+    {"auto", Role::automatic}, {"server", Role::server}, {"client", Role::client}};
+inline constexpr Word<Mode> mode_words[] = {{"enforce", Mode::enforce}, {"monitor", Mode::monitor}};
 inline constexpr Word<ClientAuth> client_auth_words[] = {{"none", ClientAuth::none},
                                                          {"optional", ClientAuth::optional},
                                                          {"required", ClientAuth::required}};
-inline constexpr Word<Verify> verify_words[] = {
-    {"full", Verify::full}, {"chain", Verify::chain}, {"none", Verify::none}};
-inline constexpr Word<MinVersion> min_version_words[] = {{"TLSv1.2", MinVersion::tls12},
-                                                         {"TLSv1.3", MinVersion::tls13}};
+inline constexpr Word<Verify> verify_words[] = {{"full", Verify::full},
+                                                {"chain", Verify::chain},
+                                                {"pinned", Verify::pinned},
+                                                {"none", Verify::none}};
+inline constexpr Word<Profile> profile_words[] = {
+    {"modern", Profile::modern}, {"intermediate", Profile::intermediate}, {"fips", Profile::fips}};
+inline constexpr Word<Version> version_words[] = {{"TLSv1.2", Version::tls12},
+                                                  {"TLSv1.3", Version::tls13}};
 inline constexpr Word<Truncation> truncation_words[] = {{"error", Truncation::error},
                                                         {"eof", Truncation::eof}};
+inline constexpr Word<SniUnmatched> sni_unmatched_words[] = {{"default", SniUnmatched::use_default},
+                                                             {"refuse", SniUnmatched::refuse}};
+inline constexpr Word<Ocsp> ocsp_words[] = {{"auto", Ocsp::automatic}, {"off", Ocsp::off}};
+inline constexpr Word<Revocation> revocation_words[] = {
+    {"off", Revocation::off}, {"soft", Revocation::soft}, {"hard", Revocation::hard}};
+inline constexpr Word<OnChange> on_change_words[] = {{"keep", OnChange::keep},
+                                                     {"drain", OnChange::drain}};
+inline constexpr Word<Engine> engine_words[] = {{"auto", Engine::automatic},
+                                                {"kernel", Engine::kernel},
+                                                {"ipsec-mb", Engine::ipsec_mb},
+                                                {"openssl", Engine::openssl}};
+inline constexpr Word<Accelerator> accelerator_words[] = {
+    {"auto", Accelerator::automatic}, {"off", Accelerator::off}, {"require", Accelerator::require}};
+inline constexpr Word<PeerPattern::Kind> peer_kind_words[] = {
+    {"dns", PeerPattern::Kind::dns},
+    {"uri", PeerPattern::Kind::uri},
+    {"email", PeerPattern::Kind::email},
+    {"ip", PeerPattern::Kind::ip},
+    {"subject", PeerPattern::Kind::subject},
+    {"issuer", PeerPattern::Kind::issuer},
+    {"fingerprint", PeerPattern::Kind::fingerprint}};
 inline constexpr Word<Unmatched> unmatched_words[] = {{"pass", Unmatched::pass},
                                                       {"block", Unmatched::block}};
 

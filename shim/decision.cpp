@@ -107,7 +107,7 @@ std::expected<std::shared_ptr<const engine::Context>, engine::Failure> ActiveRul
 Decision decide(policy::Direction direction, const sockaddr* local, const sockaddr* remote) {
   LoadedPolicy& here = current();
   if (here.why_blocked != nullptr) return {Verdict::block, nullptr, here.why_blocked};
-  const policy::Rule* const rule = here.policy.match(direction, local, remote);
+  const policy::Rule* const rule = here.policy.match({direction, local, remote});
   if (rule == nullptr) {
     if (here.policy.unmatched() == policy::Unmatched::block)
       return {Verdict::block, nullptr, "no rule matches, and unmatched = \"block\""};
@@ -121,6 +121,7 @@ Decision decide(policy::Direction direction, const sockaddr* local, const sockad
     case policy::Tls::block:
       return {Verdict::block, active, "the rule says block"};
     case policy::Tls::required:
+    case policy::Tls::optional:
       break;
   }
   return {Verdict::protect, active};

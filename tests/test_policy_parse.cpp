@@ -79,9 +79,9 @@ void every_key_and_value(void**) {
   assert_string_equal(to_string(in.local_ports).c_str(), "6379");
   assert_string_equal(to_string(in.remote_ports).c_str(), "any");
   assert_true(in.settings.tls == Tls::block);
-  assert_string_equal(in.settings.certificate.c_str(), "redis");
+  assert_true(in.settings.certificates == std::vector<std::string>{"redis"});
   assert_true(in.settings.client_auth == ClientAuth::optional);
-  assert_true(in.settings.min_version == MinVersion::tls13);
+  assert_true(in.settings.min_version == Version::tls13);
   assert_true(in.settings.handshake_timeout == 500ms);
   assert_true(in.settings.truncation == Truncation::eof);
   const Rule& out = policy.rules()[1];
@@ -90,10 +90,10 @@ void every_key_and_value(void**) {
   assert_string_equal(to_string(out.local_ports).c_str(), "any");
   assert_string_equal(to_string(out.remote_ports).c_str(), "6379");
   assert_true(out.settings.tls == Tls::off);
-  assert_string_equal(out.settings.certificate.c_str(), "batch-job@host");
+  assert_true(out.settings.certificates == std::vector<std::string>{"batch-job@host"});
   assert_true(out.settings.verify == Verify::chain);
   assert_string_equal(out.settings.server_name.c_str(), "redis.internal");
-  assert_true(out.settings.min_version == MinVersion::tls12);
+  assert_true(out.settings.min_version == Version::tls12);
   assert_true(out.settings.handshake_timeout == 600s);
   assert_true(out.settings.truncation == Truncation::error);
 }
@@ -111,7 +111,7 @@ void every_word(void**) {
     assert_true(inbound("client_auth = " + quote(word.text)).client_auth == word.value);
   for (const auto& word : verify_words)
     assert_true(outbound("verify = " + quote(word.text)).verify == word.value);
-  for (const auto& word : min_version_words)
+  for (const auto& word : version_words)
     assert_true(inbound("min_version = " + quote(word.text)).min_version == word.value);
   for (const auto& word : truncation_words)
     assert_true(outbound("truncation = " + quote(word.text)).truncation == word.value);
@@ -127,11 +127,11 @@ void built_in_defaults(void**) {
   const Policy policy = load_port("inbound = {}; outbound = {};");
   for (const Rule& rule : policy.rules()) {
     assert_true(rule.settings.tls == Tls::required);
-    assert_true(rule.settings.certificate.empty());
+    assert_int_equal(rule.settings.certificates.size(), rule.is_tls_server() ? 1 : 0);
     assert_true(rule.settings.client_auth == ClientAuth::none);
     assert_true(rule.settings.verify == Verify::full);
     assert_true(rule.settings.server_name.empty());
-    assert_true(rule.settings.min_version == MinVersion::tls12);
+    assert_true(rule.settings.min_version == Version::tls12);
     assert_true(rule.settings.handshake_timeout == 10s);
     assert_true(rule.settings.truncation == Truncation::error);
   }
@@ -216,10 +216,14 @@ void wrong_words_in_a_section(void**) {
       {"tls = \"requierd\"", "2: tls = \"requierd\": unknown value; did you mean \"required\"?"},
       {"tls = \"Off\"", "2: tls = \"Off\": unknown value; did you mean \"off\"?"},
       {"tls = \"sometimes\"",
-       "2: tls = \"sometimes\": unknown value; valid here: \"required\", \"off\", \"block\""},
-      {"tls = \"\"", "2: tls = \"\": unknown value; valid here: \"required\", \"off\", \"block\""},
-      {"tls = true", "2: tls: expected one of \"required\", \"off\", \"block\", not true or false"},
-      {"tls = 1", "2: tls: expected one of \"required\", \"off\", \"block\", not an integer"},
+       "2: tls = \"sometimes\": unknown value; valid here: \"required\", \"optional\", \"off\", "
+       "\"block\""},
+      {"tls = \"\"",
+       "2: tls = \"\": unknown value; valid here: \"required\", \"optional\", \"off\", \"block\""},
+      {"tls = true",
+       "2: tls: expected one of \"required\", \"optional\", \"off\", \"block\", not true or false"},
+      {"tls = 1",
+       "2: tls: expected one of \"required\", \"optional\", \"off\", \"block\", not an integer"},
       {"tsl = \"off\"", "2: tsl: unknown key; did you mean tls?"},
       {"client-auth = \"none\"", "2: client-auth: unknown key; did you mean client_auth?"},
       {"certificat = \"a\"", "2: certificat: unknown key; did you mean certificate?"},
