@@ -11,9 +11,11 @@ VERSION = 0.1.0
 BUILD_PACKAGES = g++ make binutils pkg-config libssl-dev libconfig-dev libfmt-dev libcli11-dev \
   nlohmann-json3-dev $(if $(filter x86_64,$(shell uname -m)),libipsec-mb-dev)
 DEMO_PACKAGES = redis-server redis-tools openssl python3
+LANGUAGE_PACKAGES = cargo default-jdk-headless erlang-base gawk gfortran gnat gnucobol3 guile-3.0 \
+  libboost-dev librust-tokio-dev lua-socket lua5.4 nodejs ocaml-nox perl php-cli ruby rustc sbcl tcl
 TEST_PACKAGES = $(DEMO_PACKAGES) libcmocka-dev python3-pytest python3-pytest-xdist curl gnutls-bin \
   iproute2 man-db memcached netcat-openbsd nginx-light postgresql procps python3-cryptography \
-  python3-pymemcache socat stunnel4 wrk
+  python3-pymemcache socat stunnel4 wrk $(LANGUAGE_PACKAGES)
 BENCH_PACKAGES = $(TEST_PACKAGES) python3-matplotlib
 LINT_PACKAGES = clang-format cppcheck flake8
 

@@ -73,7 +73,8 @@ def pytest_runtest_makereport(item, call):
             with open(os.path.join(place, name), "rb") as text:
                 content = text.read()[-3000:].decode("utf-8", "replace")
             if content:
-                report.sections.append((name, content))
+                shown = (c if c.isprintable() or c in "\n\t" else "." for c in content)
+                report.sections.append((name, "".join(shown)))
 
 
 @pytest.fixture

@@ -1,0 +1,15 @@
+;; Sends its standard input through the socket's port, and prints what comes back.
+(use-modules (ice-9 binary-ports))
+
+(let ((connection (socket PF_INET SOCK_STREAM 0))
+      (there (car (hostent:addr-list (gethost "localhost")))))
+  (connect connection AF_INET there (string->number (cadr (command-line))))
+  (let talk ((block (get-bytevector-n (current-input-port) 16384)))
+    (unless (eof-object? block)
+      (put-bytevector connection block)
+      (force-output connection)
+      (put-bytevector (current-output-port)
+                      (get-bytevector-n connection (array-length block)))
+      (talk (get-bytevector-n (current-input-port) 16384))))
+  (shutdown connection 1)
+  (exit (eof-object? (get-u8 connection))))
