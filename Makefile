@@ -102,6 +102,9 @@ $B/exports.map: shim/symbols.def shim/exports.awk
 	@mkdir -p $(@D)
 	$(Q)awk -f shim/exports.awk shim/symbols.def > $@
 
+docs/symbols.md: shim/symbols.def shim/symbols_table.awk
+	$(Q)awk -f shim/symbols_table.awk shim/symbols.def > $@
+
 # What the front (shim) calls in the core (all else), see shim/core.h. The first line
 # names the build, so that halves of different builds do not meet.
 $B/core_symbols.def: $(SHIM_OBJECTS) $(CORE_OBJECTS) shim/core_symbols.awk

@@ -175,6 +175,7 @@ class Connection : public Slot {
   void end();
 
   std::atomic<bool> connect_reported{false};  // connect(2) has returned 0
+  std::atomic<bool> streamed{false};          // libc has a stream on it: no hook sees that
   Registration* registrations = nullptr;      // epoll (epoll_set.h), under registrations_lock
   Lock registrations_lock;
 
@@ -243,6 +244,10 @@ static_assert(sizeof(Connection) <= arena::slot_size);
 // How long close(2) and exit(3) may wait in all for TCP to take the last sealed
 // records, which on a plain socket it would hold already. Nanoseconds.
 inline constexpr int64_t goodbye_patience = 1'000'000'000;
+
+// Before close(2) of `fd`: says what must be said if it is the last one of a protected
+// connection.
+void before_close(int fd);
 
 // A typed look at a reference.
 inline Connection* as_connection(const SlotRef& slot) {

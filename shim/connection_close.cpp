@@ -6,6 +6,7 @@
 #include "shim/connection.h"
 #include "shim/decision.h"
 #include "shim/epoll_set.h"
+#include "shim/fd_table.h"
 #include "shim/process.h"
 #include "shim/real.h"
 #include "shim/relay.h"
@@ -67,6 +68,14 @@ void Connection::part(int fd, int64_t until) {
   const int saved_errno = errno;
   if (const int end = start_relay(fd); end >= 0) real::close(end);
   errno = saved_errno;
+}
+
+void before_close(int fd) {
+  const SlotRef slot = fd_table::find(fd);
+  Connection* const connection = as_connection(slot);
+  if (connection == nullptr || !connection->is_protected() || !is_last_descriptor(*slot.get()))
+    return;
+  connection->part(fd, process::now() + goodbye_patience);
 }
 
 // Input that nobody will read would turn the FIN of close(2) into a reset, which

@@ -16,9 +16,15 @@
   extern "C"                                               \
       [[gnu::visibility("default"), gnu::used]] returns hook_##name parameters __asm__(#name);
 #define VARIADIC(returns, name)
+#define ALIAS(name, of)
 #include "shim/symbols.def"
 #undef HOOK
 #undef VARIADIC
+#undef ALIAS
+
+// libc's second name for a function that the same file defines (ALIAS in symbols.def).
+#define HOOK_ALIAS(name, of) \
+  __asm__(".globl " #name "\n.type " #name ", @function\n.set " #name ", " #of);
 
 namespace gaiter::shim {
 

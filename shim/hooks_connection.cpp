@@ -50,8 +50,16 @@ bool take_charge(int fd, Connection* connection, bool close_on_exec = false) {
   return fd_table::publish(fd, *connection, close_on_exec);
 }
 
+// Whether libc's streams read or write there by themselves.
+bool has_stream(int fd, const Connection& connection) { return connection.streamed || fd <= 2; }
+
 int connect_protected(int fd, const sockaddr* address, socklen_t length, Connection& connection,
                       ActiveRule& rule) {
+  const bool needs_relay = has_stream(fd, connection);
+  if (needs_relay && fd != 0 && !is_blocking(fd)) {
+    return refuse_unsupported(EACCES,
+                              "a non-blocking connect on a descriptor that libc has a stream on");
+  }
   std::string name = rule.settings().server_name;
   if (name.empty()) name = names::name_for(address);
   if (!connection.begin_connect(rule, std::move(name), address)) return fail_with(EALREADY);
@@ -80,7 +88,7 @@ int connect_protected(int fd, const sockaddr* address, socklen_t length, Connect
   if (connection.secure(fd, 0, SO_SNDTIMEO) != 0)
     return fail_with(errno == EAGAIN ? EINPROGRESS : errno);
   connection.connect_reported = true;
-  return 0;
+  return needs_relay ? move_to_relay(fd) : 0;
 }
 
 // connect(2) on a socket whose connection was begun before.
@@ -91,7 +99,8 @@ int connect_again(int fd, Connection& connection) {
   if (connection.secure(fd, 0, SO_SNDTIMEO) != 0)
     return fail_with(errno == EAGAIN ? EALREADY : errno);
   connection.connect_reported = true;
-  return was_reported ? fail_with(EISCONN) : 0;
+  if (was_reported) return fail_with(EISCONN);
+  return has_stream(fd, connection) ? move_to_relay(fd) : 0;
 }
 
 // `remote` is the peer, or of no family if that was not told.
@@ -118,6 +127,12 @@ int adopt_accepted(int fd, Address& remote, int flags) {
   if (!take_charge(fd, connection, (flags & SOCK_CLOEXEC) != 0)) {
     real::close(fd);
     return fail_with(ENOMEM);
+  }
+  if (decision.verdict == Verdict::protect && has_stream(fd, *connection) &&
+      move_to_relay(fd) != 0) {
+    const int error = errno;
+    hook_close(fd);
+    return fail_with(error);
   }
   return fd;
 }
@@ -187,6 +202,7 @@ int hook_connect(int fd, const sockaddr* address, socklen_t length) {
   }
   return connect_protected(fd, remote.get(), length, *connection, *decision.rule);
 }
+HOOK_ALIAS(__connect, connect)
 
 int hook_accept4(int fd, sockaddr* address, socklen_t* length, int flags) {
   if (!concerned(gaiter::policy::Direction::inbound))

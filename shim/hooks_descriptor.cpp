@@ -10,19 +10,11 @@
 #include "shim/hooks.h"
 #include "shim/log.h"
 #include "shim/process.h"
+#include "shim/refusal.h"
 #include "shim/relay.h"
 
 namespace gaiter::shim {
 namespace {
-
-// What must be said before the kernel closes the last descriptor.
-void before_close(int fd) {
-  const SlotRef slot = fd_table::find(fd);
-  Connection* const connection = as_connection(slot);
-  if (connection == nullptr || !connection->is_protected() || !is_last_descriptor(*slot.get()))
-    return;
-  connection->part(fd, process::now() + goodbye_patience);
-}
 
 // A dup2 over `to`, of what `source` holds or of a descriptor that is not ours,
 // with the entry out of the way: no other thread can meet the number half changed.
@@ -63,13 +55,37 @@ int share(int fd, const SlotRef& source, int duplicate, bool close_on_exec) {
 // A copy of a protected one under a number that our tables, which are the parent's,
 // cannot tell: what is written there would leave in clear.
 int refuse_in_borrowed_memory() {
-  log::line(log::Level::warning,
-            "refused cause=unsupported errno=EACCES reason=\"a protected connection was to be "
-            "duplicated between vfork and exec\"");
-  return fail_with(EACCES);
+  return refuse_unsupported(EACCES,
+                            "a protected connection was to be duplicated between vfork and exec");
 }
 
 bool is_standard_stream(int fd) { return fd >= 0 && fd <= 2; }
+
+// dup or F_DUPFD of a protected one, which kernel() performs.
+template <class Kernel>
+int duplicate_protected(int fd, bool close_on_exec, Kernel kernel) {
+  const int duplicate = kernel();
+  if (duplicate < 0) return duplicate;
+  if (is_standard_stream(duplicate)) {
+    // As become_standard_stream(), but the kernel chose the number.
+    const bool borrowed = process::memory_is_borrowed();
+    const int end = borrowed ? start_relay(fd) : -1;
+    if (borrowed ? end >= 0 : move_to_relay(fd) == 0) {
+      real::dup3(borrowed ? end : fd, duplicate, close_on_exec ? O_CLOEXEC : 0);
+      if (!borrowed) return share(fd, fd_table::find(fd), duplicate, close_on_exec);
+      real::close(end);
+      return duplicate;
+    }
+    const int error = errno;
+    real::close(duplicate);
+    return fail_with(error);
+  }
+  if (process::memory_is_borrowed()) {
+    real::close(duplicate);
+    return refuse_in_borrowed_memory();
+  }
+  return share(fd, fd_table::find(fd), duplicate, close_on_exec);
+}
 
 // dup2 onto 0, 1 or 2: the FILE behind that number, and the program that will be
 // executed with it, read and write past every hook. A relay serves them.
@@ -82,7 +98,7 @@ int become_standard_stream(int fd, int to, int flags) {
     return result;
   }
   if (move_to_relay(fd) != 0) return -1;
-  return replace(fd, to, flags, {}, [&] { return real::dup3(fd, to, flags); });
+  return replace(fd, to, flags, fd_table::find(fd), [&] { return real::dup3(fd, to, flags); });
 }
 
 int duplicate_over(int fd, int to, int flags, int (*kernel)(int, int, int)) {
@@ -136,6 +152,7 @@ int hook_close(int fd) {
   const fd_table::Change change(fd);  // whatever close(2) says, the number is free
   return real::close(fd);
 }
+HOOK_ALIAS(__close, close)
 
 int hook_close_range(unsigned first, unsigned last, int flags) {
   const int from = static_cast<int>(std::min<unsigned>(first, INT_MAX));
@@ -156,11 +173,11 @@ void hook_closefrom(int first) {
 int hook_dup(int fd) {
   if (!fd_table::has(fd)) [[likely]]
     return real::dup(fd);
-  if (process::memory_is_borrowed())
-    return Protected(fd) ? refuse_in_borrowed_memory() : real::dup(fd);
-  const SlotRef source = fd_table::find(fd);
-  if (!Protected(fd)) return share(fd, source, real::dup(fd), false);
-  return share(fd, source, real::fcntl(fd, F_DUPFD_CLOEXEC, nullptr), false);
+  if (Protected(fd))
+    return duplicate_protected(fd, false,
+                               [&] { return real::fcntl(fd, F_DUPFD_CLOEXEC, nullptr); });
+  if (process::memory_is_borrowed()) return real::dup(fd);
+  return share(fd, fd_table::find(fd), real::dup(fd), false);
 }
 
 int hook_dup2(int fd, int to) {
@@ -171,6 +188,7 @@ int hook_dup2(int fd, int to) {
   }
   return duplicate_over(fd, to, 0, kernel_dup2);
 }
+HOOK_ALIAS(__dup2, dup2)
 
 int hook_dup3(int fd, int to, int flags) {
   if (!fd_table::has(fd) && !fd_table::has(to)) [[likely]] {
@@ -184,13 +202,15 @@ int hook_dup3(int fd, int to, int flags) {
 int hook_fcntl(int fd, int command, void* argument) {
   if (!fd_table::has(fd)) [[likely]]
     return real::fcntl(fd, command, argument);
-  const SlotRef source = fd_table::find(fd);
   const Protected connection(fd);
   if (command == F_DUPFD || command == F_DUPFD_CLOEXEC) {
-    if (process::memory_is_borrowed())
-      return connection ? refuse_in_borrowed_memory() : real::fcntl(fd, command, argument);
-    return share(fd, source, real::fcntl(fd, connection ? F_DUPFD_CLOEXEC : command, argument),
-                 command == F_DUPFD_CLOEXEC);
+    const bool close_on_exec = command == F_DUPFD_CLOEXEC;
+    if (connection) {
+      return duplicate_protected(fd, close_on_exec,
+                                 [&] { return real::fcntl(fd, F_DUPFD_CLOEXEC, argument); });
+    }
+    if (process::memory_is_borrowed()) return real::fcntl(fd, command, argument);
+    return share(fd, fd_table::find(fd), real::fcntl(fd, command, argument), close_on_exec);
   }
   if (!connection) return real::fcntl(fd, command, argument);
   // The kernel's close-on-exec stays set; the program sees its own wish.
@@ -205,6 +225,7 @@ int hook_fcntl(int fd, int command, void* argument) {
   }
   return real::fcntl(fd, command, argument);
 }
+HOOK_ALIAS(__fcntl, fcntl)
 
 int hook_fcntl64(int fd, int command, void* argument) { return hook_fcntl(fd, command, argument); }
 

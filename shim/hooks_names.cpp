@@ -25,6 +25,13 @@ void observe(const char* name, const hostent* entry) {
   }
 }
 
+void observe(const char* name, const addrinfo* found) {
+  if (!observes()) return;
+  const int saved_errno = errno;
+  for (; found != nullptr; found = found->ai_next) names::remember(name, found->ai_addr);
+  errno = saved_errno;
+}
+
 }  // namespace
 }  // namespace gaiter::shim
 
@@ -33,12 +40,7 @@ using namespace gaiter::shim;
 int hook_getaddrinfo(const char* node, const char* service, const addrinfo* hints,
                      addrinfo** results) {
   const int result = real::getaddrinfo(node, service, hints, results);
-  if (result == 0 && node != nullptr && results != nullptr && observes()) {
-    const int saved_errno = errno;
-    for (const addrinfo* found = *results; found != nullptr; found = found->ai_next)
-      names::remember(node, found->ai_addr);
-    errno = saved_errno;
-  }
+  if (result == 0 && node != nullptr && results != nullptr) observe(node, *results);
   return result;
 }
 
@@ -66,4 +68,19 @@ int hook_gethostbyname2_r(const char* name, int family, hostent* entry, char* bu
   const int status = real::gethostbyname2_r(name, family, entry, buffer, length, result, error);
   if (status == 0 && result != nullptr) observe(name, *result);
   return status;
+}
+
+// In the background: what came of it is seen when the program asks whether it has come.
+int hook_getaddrinfo_a(int mode, gaicb** requests, int count, sigevent* event) {
+  const int result = real::getaddrinfo_a(mode, requests, count, event);
+  for (int i = 0; mode == GAI_WAIT && requests != nullptr && i < count; ++i) {
+    if (requests[i] != nullptr) hook_gai_error(requests[i]);
+  }
+  return result;
+}
+
+int hook_gai_error(gaicb* request) {
+  const int result = real::gai_error(request);
+  if (result == 0 && request->ar_name != nullptr) observe(request->ar_name, request->ar_result);
+  return result;
 }

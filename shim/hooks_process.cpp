@@ -29,6 +29,24 @@ pid_t hook_fork() {
   return child;
 }
 
+HOOK_ALIAS(__fork, fork)
+
+// No fork handlers run, of libc's malloc among them: here those of the shim do that
+// a child needs to close and use what it inherits.
+pid_t hook__Fork() {
+  fd_table::freeze_for_fork();
+  const pid_t child = real::_Fork();
+  const int saved_errno = errno;
+  if (child == 0) {
+    begin_child();
+  } else {
+    fd_table::thaw_in_parent();
+    if (child < 0) fd_table::undo_fork();
+  }
+  errno = saved_errno;
+  return child;
+}
+
 void hook__exit(int status) {
   end_process();
   real::_exit(status);
@@ -36,12 +54,6 @@ void hook__exit(int status) {
 }
 
 void hook__Exit(int status) { hook__exit(status); }
-
-FILE* hook_fdopen(int fd, const char* mode) {
-  // libc's streams read and write by themselves, past every hook.
-  if (fd_table::has(fd) && Protected(fd) && move_to_relay(fd) != 0) return nullptr;
-  return real::fdopen(fd, mode);
-}
 
 int hook_chroot(const char* path) {
   // Inside there is neither our core nor a policy: both are loaded while they can be
@@ -70,6 +82,11 @@ long hook_syscall(long number, long a, long b, long c, long d, long e, long f) {
       return hook_readv(fd, pointer<iovec>(b), static_cast<int>(c));
     case SYS_writev:
       return hook_writev(fd, pointer<iovec>(b), static_cast<int>(c));
+    // The offset comes in halves, of which 64 bits need only the first.
+    case SYS_preadv2:
+      return hook_preadv2(fd, pointer<iovec>(b), static_cast<int>(c), d, static_cast<int>(f));
+    case SYS_pwritev2:
+      return hook_pwritev2(fd, pointer<iovec>(b), static_cast<int>(c), d, static_cast<int>(f));
     case SYS_recvfrom:
       return hook_recvfrom(fd, pointer<void>(b), static_cast<size_t>(c), static_cast<int>(d),
                            pointer<sockaddr>(e), pointer<socklen_t>(f));
@@ -100,6 +117,10 @@ long hook_syscall(long number, long a, long b, long c, long d, long e, long f) {
       return hook_accept4(fd, pointer<sockaddr>(b), pointer<socklen_t>(c), static_cast<int>(d));
     case SYS_listen:
       return hook_listen(fd, static_cast<int>(b));
+    case SYS_getsockname:
+      return hook_getsockname(fd, pointer<sockaddr>(b), pointer<socklen_t>(c));
+    case SYS_getpeername:
+      return hook_getpeername(fd, pointer<sockaddr>(b), pointer<socklen_t>(c));
     case SYS_shutdown:
       return hook_shutdown(fd, static_cast<int>(b));
     case SYS_getsockopt:
@@ -149,6 +170,18 @@ long hook_syscall(long number, long a, long b, long c, long d, long e, long f) {
 #endif
     case SYS_chroot:
       return hook_chroot(pointer<char>(a));
+    case SYS_execve:
+      return hook_execve(pointer<char>(a), pointer<char*>(b), pointer<char*>(c));
+    case SYS_execveat:
+      return hook_execveat(fd, pointer<char>(b), pointer<char*>(c), pointer<char*>(d),
+                           static_cast<int>(e));
+    case SYS_exit_group:
+      hook__exit(fd);
+      break;
+    case SYS_io_submit: {
+      const int result = hook_io_submit(pointer<void>(a), b, pointer<void*>(c));
+      return result < 0 ? fail_with(-result) : result;
+    }
     case SYS_io_uring_setup:
       // A ring reads and writes sockets in the kernel, past everything; programs
       // take ENOSYS for a kernel without it.

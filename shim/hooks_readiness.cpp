@@ -130,6 +130,7 @@ int hook_poll(pollfd* fds, nfds_t count, int timeout) {
   if (fds == nullptr || !any_protected(fds, count)) return real::poll(fds, count, timeout);
   return await_readiness(fds, count, deadline_in(timeout), nullptr);
 }
+HOOK_ALIAS(__poll, poll)
 
 int hook_ppoll(pollfd* fds, nfds_t count, const timespec* timeout, const sigset_t* mask) {
   if (fds == nullptr || (timeout != nullptr && !valid(*timeout)) || !any_protected(fds, count))
@@ -167,6 +168,7 @@ int hook_select(int count, fd_set* readable, fd_set* writable, fd_set* exception
   }
   return result;
 }
+HOOK_ALIAS(__select, select)
 
 int hook_pselect(int count, fd_set* readable, fd_set* writable, fd_set* exceptional,
                  const timespec* timeout, const sigset_t* mask) {

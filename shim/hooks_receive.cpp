@@ -81,6 +81,7 @@ ssize_t hook_read(int fd, void* buffer, size_t length) {
     return real::read(fd, buffer, length);
   return read_ours(fd, buffer, length);
 }
+HOOK_ALIAS(__read, read)
 
 ssize_t hook_recv(int fd, void* buffer, size_t length, int flags) {
   if (!fd_table::has(fd)) [[likely]]

@@ -1,7 +1,6 @@
 // Hooks: bytes out. Nothing here may reach a protected socket but through
 // Connection::transmit.
 #include <climits>
-#include <cstdlib>
 
 #include "shim/decision.h"
 #include "shim/hooks.h"
@@ -36,29 +35,6 @@ bool is_fast_open(int fd, int flags) {
          concerned(policy::Direction::outbound);
 }
 
-int print(int fd, const char* format, va_list arguments) {
-  char small[2048];
-  va_list again;
-  va_copy(again, arguments);
-  const int length = vsnprintf(small, sizeof small, format, arguments);
-  char* text = small;
-  if (length >= static_cast<int>(sizeof small)) {
-    text = static_cast<char*>(std::malloc(static_cast<size_t>(length) + 1));
-    if (text != nullptr) vsnprintf(text, static_cast<size_t>(length) + 1, format, again);
-  }
-  va_end(again);
-  if (length < 0) return -1;
-  if (text == nullptr) return fail_with(ENOMEM);
-  int left = length;
-  while (left > 0) {
-    const ssize_t written = hook_write(fd, text + (length - left), static_cast<size_t>(left));
-    if (written < 0) break;
-    left -= static_cast<int>(written);
-  }
-  if (text != small) std::free(text);
-  return left > 0 ? -1 : length;
-}
-
 // Apart, so that the way to a foreign descriptor needs no stack of its own.
 [[gnu::noinline]] ssize_t write_ours(int fd, const void* buffer, size_t length) {
   const Protected connection(fd);
@@ -75,12 +51,14 @@ ssize_t hook_write(int fd, const void* buffer, size_t length) {
     return real::write(fd, buffer, length);
   return write_ours(fd, buffer, length);
 }
+HOOK_ALIAS(__write, write)
 
 ssize_t hook_send(int fd, const void* buffer, size_t length, int flags) {
   if (!fd_table::has(fd)) [[likely]]
     return real::send(fd, buffer, length, flags);
   return hook_sendto(fd, buffer, length, flags, nullptr, 0);
 }
+HOOK_ALIAS(__send, send)
 
 ssize_t hook_sendto(int fd, const void* buffer, size_t length, int flags, const sockaddr* to,
                     socklen_t to_length) {
@@ -175,35 +153,4 @@ ssize_t hook_splice(int in, off64_t* in_offset, int out, off64_t* out_offset, si
   if ((fd_table::has(in) && Protected(in)) || (fd_table::has(out) && Protected(out)))
     return fail_with(EINVAL);
   return real::splice(in, in_offset, out, out_offset, length, flags);
-}
-
-int hook_vdprintf(int fd, const char* format, va_list arguments) {
-  if (!fd_table::has(fd)) return real::vdprintf(fd, format, arguments);
-  return print(fd, format, arguments);
-}
-
-int hook___vdprintf_chk(int fd, int flag, const char* format, va_list arguments) {
-  if (!fd_table::has(fd)) return real::__vdprintf_chk(fd, flag, format, arguments);
-  return print(fd, format, arguments);
-}
-
-extern "C" [[gnu::visibility("default"), gnu::used]] int hook_dprintf(int fd, const char* format,
-                                                                      ...) __asm__("dprintf");
-extern "C" [[gnu::visibility("default"), gnu::used]] int hook___dprintf_chk(
-    int fd, int flag, const char* format, ...) __asm__("__dprintf_chk");
-
-int hook_dprintf(int fd, const char* format, ...) {
-  va_list arguments;
-  va_start(arguments, format);
-  const int result = hook_vdprintf(fd, format, arguments);
-  va_end(arguments);
-  return result;
-}
-
-int hook___dprintf_chk(int fd, int flag, const char* format, ...) {
-  va_list arguments;
-  va_start(arguments, format);
-  const int result = hook___vdprintf_chk(fd, flag, format, arguments);
-  va_end(arguments);
-  return result;
 }

@@ -1,6 +1,7 @@
 // The headers that the signatures in symbols.def need.
 #pragma once
 
+#include <aio.h>
 #include <netdb.h>
 #include <poll.h>
 #include <signal.h>

@@ -86,9 +86,11 @@ Returns without_libc(long number, Arguments... arguments) {
   constinit decltype(&boot_##name) name = boot_##name;
 #define ARGUMENTS(number, ...) number __VA_OPT__(, ) __VA_ARGS__
 #define VARIADIC(returns, name)
+#define ALIAS(name, of)
 #include "shim/symbols.def"
 #undef HOOK
 #undef VARIADIC
+#undef ALIAS
 
 void bind() {
   if (binding) return;
@@ -101,9 +103,11 @@ void bind() {
     name = absent_##name;                                        \
   }
 #define VARIADIC(returns, name)
+#define ALIAS(name, of)
 #include "shim/symbols.def"
 #undef HOOK
 #undef VARIADIC
+#undef ALIAS
   binding = false;
   errno = saved_errno;
 }

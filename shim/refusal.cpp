@@ -139,4 +139,11 @@ void log_broken(const Connection& connection, int fd, const char* cause, const c
             cause, quoted(reason));
 }
 
+int refuse_unsupported(int error, const char* what) {
+  log::line(log::Level::warning, "refused cause=unsupported errno={} reason={}",
+            strerrorname_np(error), quoted(what));
+  errno = error;
+  return -1;
+}
+
 }  // namespace gaiter::shim

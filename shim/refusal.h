@@ -25,4 +25,7 @@ void log_secured(const Connection& connection, int fd, const engine::Summary& su
 // A connection that was open and ended badly.
 void log_broken(const Connection& connection, int fd, const char* cause, const char* reason);
 
+// What Gaiter cannot do on a protected connection, in words. -1 with errno.
+int refuse_unsupported(int error, const char* what);
+
 }  // namespace gaiter::shim

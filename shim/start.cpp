@@ -33,11 +33,7 @@ void after_fork_in_parent() {
 }
 
 void after_fork_in_child() {
-  process::after_fork_in_child();
-  fd_table::thaw_in_child();
-  epoll_after_fork_in_child();
-  names::after_fork_in_child();
-  listeners::after_fork_in_child();
+  begin_child();
   decisions_after_fork();
   core::after_fork_in_child();
 }
@@ -56,6 +52,14 @@ void after_fork_in_child() {
 [[gnu::destructor]] void end() { end_process(); }
 
 }  // namespace
+
+void begin_child() {
+  process::after_fork_in_child();
+  fd_table::thaw_in_child();
+  epoll_after_fork_in_child();
+  names::after_fork_in_child();
+  listeners::after_fork_in_child();
+}
 
 void end_process() {
   if (process::memory_is_borrowed()) return;

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from harness.lib.gaiter import BUILD, CORE, LIBRARY
+from harness.lib.gaiter import BUILD, CORE, LIBRARY, REPOSITORY
 
 pytestmark = pytest.mark.tls_only
 
@@ -26,6 +26,15 @@ def test_it_exports_its_hooks_and_nothing_else():
         hooks = set(re.findall(r"^\s*(\w+);", text.read(), re.MULTILINE))
     assert {"connect", "recv", "send", "close", "epoll_wait", "__recv_chk"} <= hooks
     assert exports(LIBRARY) == hooks
+
+
+def test_the_table_in_the_manual_is_that_of_the_library():
+    table = subprocess.run(["awk", "-f", "shim/symbols_table.awk", "shim/symbols.def"], check=True,
+                           capture_output=True, text=True, cwd=REPOSITORY, timeout=30).stdout
+    with open(os.path.join(REPOSITORY, "docs", "symbols.md"), encoding="ascii") as text:
+        assert text.read() == table, "make docs/symbols.md"
+    rows = "\n".join(line for line in table.splitlines() if line.startswith("| `"))
+    assert exports(LIBRARY) <= set(re.findall(r"`(\w+)`", rows))
 
 
 def test_the_core_exports_one_table_that_the_front_knows_by_name():

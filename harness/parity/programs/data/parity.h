@@ -40,7 +40,7 @@ struct scenario {
   bool alone;  // no connection is made for it
 };
 extern const struct scenario receive_cases[], send_cases[], end_cases[], signal_cases[],
-    thread_cases[], descriptor_cases[], process_cases[], connect_cases[], file_cases[];
+    thread_cases[], descriptor_cases[], process_cases[], connect_cases[], file_cases[], stream_cases[];
 
 extern bool is_server;  // this process, whether subject or peer
 extern int port;

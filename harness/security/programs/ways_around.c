@@ -1,0 +1,112 @@
+// ways_around PORT SECRET: connects to an echo server, tries every known way past
+// libc's ordinary calls to send SECRET, and says how each went.
+#include <aio.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <linux/aio_abi.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+static const char* secret;
+static size_t length;
+static int fd;
+
+static int look_up_and_connect(const char* port) {
+  struct gaicb request = {.ar_name = "localhost", .ar_service = port};
+  struct gaicb* list[] = {&request};
+  if (getaddrinfo_a(GAI_NOWAIT, list, 1, NULL) != 0) return -1;
+  while (gai_error(&request) == EAI_INPROGRESS || gai_error(&request) == EAI_AGAIN)
+    gai_suspend((const struct gaicb* const*)list, 1, NULL);
+  if (gai_error(&request) != 0) return -1;
+  for (struct addrinfo* at = request.ar_result; at != NULL; at = at->ai_next) {
+    fd = socket(at->ai_family, SOCK_STREAM, 0);
+    if (connect(fd, at->ai_addr, at->ai_addrlen) == 0) return 0;
+    close(fd);
+  }
+  return -1;
+}
+
+static void say(const char* way, long result) {
+  char echo[200];
+  if (result < 0) {
+    printf("%s %s\n", way, strerrorname_np(errno));
+    return;
+  }
+  long got = recv(fd, echo, length, MSG_WAITALL);
+  printf("%s %s\n", way, got == (long)length && memcmp(echo, secret, length) == 0 ? "echoed"
+                                                                                  : "lost");
+}
+
+static long asynchronous(void) {
+  struct aiocb block = {.aio_fildes = fd, .aio_buf = (void*)secret, .aio_nbytes = length};
+  return aio_write(&block);
+}
+
+static long asynchronous_list(void) {
+  struct aiocb block = {.aio_fildes = fd, .aio_buf = (void*)secret, .aio_nbytes = length,
+                        .aio_lio_opcode = LIO_WRITE};
+  struct aiocb* list[] = {NULL, &block};
+  return lio_listio(LIO_WAIT, list, 2, NULL);
+}
+
+static long by_the_kernel(void) {
+  aio_context_t context = 0;
+  if (syscall(SYS_io_setup, 4, &context) != 0) return -1;
+  struct iocb block = {.aio_fildes = (uint32_t)fd, .aio_lio_opcode = IOCB_CMD_PWRITE,
+                       .aio_buf = (uintptr_t)secret, .aio_nbytes = length};
+  struct iocb* list[] = {&block};
+  return syscall(SYS_io_submit, context, 1L, list);
+}
+
+static long by_a_library(int mode) {
+  void* library = dlopen("libplugin.so", mode);  // found by our RUNPATH
+  if (library == NULL) {
+    puts(dlerror());
+    errno = ENOENT;
+    return -1;
+  }
+  long (*go)(int, const void*, unsigned long) =
+      (long (*)(int, const void*, unsigned long))dlsym(library, "plugin_send");
+  long result = go(fd, secret, length);
+  dlclose(library);
+  return result;
+}
+
+int main(int count, char** words) {
+  if (count != 3) return 2;
+  secret = words[2];
+  length = strlen(secret);
+  setvbuf(stdout, NULL, _IOLBF, 0);
+  if (look_up_and_connect(words[1]) != 0) {
+    perror("connect");
+    return 1;
+  }
+  struct iovec piece = {(void*)secret, length};
+  say("syscall-write", syscall(SYS_write, fd, secret, length));
+  say("syscall-sendto", syscall(SYS_sendto, fd, secret, length, 0, NULL, 0));
+  say("syscall-pwritev2", syscall(SYS_pwritev2, fd, &piece, 1L, -1L, -1L, 0L));
+  say("dprintf", dprintf(fd, "%s", secret));
+  say("aio_write", asynchronous());
+  say("lio_listio", asynchronous_list());
+  say("io_submit", by_the_kernel());
+  say("dlopen", by_a_library(RTLD_NOW));
+  say("deepbind", by_a_library(RTLD_NOW | RTLD_DEEPBIND));
+  if (dlmopen(LM_ID_NEWLM, "libplugin.so", RTLD_NOW) == NULL)
+    printf("dlmopen %s\n", strstr(dlerror(), "refused by Gaiter") ? "refused" : "failed");
+  if (dlmopen(LM_ID_BASE, "libplugin.so", RTLD_NOW | RTLD_DEEPBIND) != NULL) puts("base opened");
+  struct sockaddr_storage name;
+  socklen_t size = sizeof name;
+  printf("peer %ld\n", syscall(SYS_getpeername, fd, &name, &size));
+  FILE* stream = fdopen(fd, "r+");
+  fputs(secret, stream);
+  say("stream", fflush(stream));
+  return 0;
+}
