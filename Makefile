@@ -13,9 +13,13 @@ BUILD_PACKAGES = g++ make binutils pkg-config libssl-dev libconfig-dev libfmt-de
 DEMO_PACKAGES = redis-server redis-tools openssl python3
 LANGUAGE_PACKAGES = cargo default-jdk-headless erlang-base gawk gfortran gnat gnucobol3 guile-3.0 \
   libboost-dev librust-tokio-dev lua-socket lua5.4 nodejs ocaml-nox perl php-cli ruby rustc sbcl tcl
+DAEMON_PACKAGES = apache2-bin distcc dovecot-imapd exim4-daemon-light git haproxy inetutils-inetd \
+  inetutils-telnet inetutils-telnetd iperf3 ldap-utils lighttpd mariadb-client-core \
+  mariadb-server-core mosquitto mosquitto-clients rsync slapd vsftpd
 TEST_PACKAGES = $(DEMO_PACKAGES) libcmocka-dev python3-pytest python3-pytest-xdist curl gnutls-bin \
   iproute2 man-db memcached netcat-openbsd nginx-light postgresql procps python3-cryptography \
-  python3-pymemcache socat stunnel4 wrk $(LANGUAGE_PACKAGES)
+  python3-pymemcache socat stunnel4 wrk $(LANGUAGE_PACKAGES) \
+  $(DAEMON_PACKAGES)
 BENCH_PACKAGES = $(TEST_PACKAGES) python3-matplotlib
 LINT_PACKAGES = clang-format cppcheck flake8
 

@@ -1,0 +1,1 @@
+"""Real daemons under Gaiter and their own clients under Gaiter, a recording relay between them."""
