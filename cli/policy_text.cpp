@@ -2,32 +2,16 @@
 
 #include <fmt/format.h>
 
+#include "cli/policy_values.h"
+
 namespace gaiter::cli {
 namespace {
 
-// A libconfig string.
-std::string quoted(const std::string& text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\')
-      out += fmt::format("\\{}", c);
-    else if (byte < 0x20)
-      out += fmt::format("\\x{:02x}", byte);
-    else
-      out += c;
-  }
-  return out + "\"";
-}
-
 // A libconfig list: numbers as they are, ranges as strings.
 std::string port_list(const std::vector<std::string>& ports) {
-  std::string list;
-  for (const std::string& port : ports) {
-    if (!list.empty()) list += ", ";
-    list += port.find('-') == std::string::npos ? port : quoted(port);
-  }
-  return fmt::format("({})", list);
+  std::vector<std::string> values;
+  for (const std::string& port : ports) values.push_back(port_value(port));
+  return list_of(values);
 }
 
 }  // namespace

@@ -1,0 +1,295 @@
+"""gaiter policy convert: what stunnel.conf and an AT-TLS policy become."""
+
+import re
+
+import pytest
+
+from harness.cli.command import run
+
+pytestmark = pytest.mark.tls_only
+
+STUNNEL = """\
+; the gateway of the shop
+setuid = stunnel4
+pid = /run/stunnel.pid
+CAfile = {ca}
+options = NO_SSLv3
+
+[redis]
+accept = 0.0.0.0:6390
+connect = 127.0.0.1:6379
+cert = {cert}
+key = {key}
+verifyChain = yes
+checkHost = batch.example
+checkHost = web.example
+ciphers = ECDHE-RSA-AES128-GCM-SHA256:AES128-SHA
+TIMEOUTbusy = 20
+TIMEOUTidle = 3600
+
+[web]
+accept = 443
+connect = 8080
+cert = {cert}
+key = {key}
+sslVersionMin = TLSv1.3
+sessionResume = no
+
+[api]
+sni = web:*.api.example
+connect = 8080
+cert = {cert}
+key = {key}
+
+[to-ldap]
+client = yes
+accept = 127.0.0.1:389
+connect = ldap.example:636
+verifyChain = yes
+checkHost = ldap.example
+curves = X25519:P-256
+
+[to-peer]
+client = yes
+accept = 127.0.0.1:1389
+connect = 10.0.0.9:2636
+verifyPeer = yes
+CAfile = {cert}
+cert = {cert}
+key = {key}
+sslVersion = TLSv1
+
+[blind]
+client = yes
+accept = 127.0.0.1:1390
+connect = 10.0.0.9:2637
+
+[mail]
+client = yes
+accept = 127.0.0.1:25
+connect = mail.example:25
+protocol = smtp
+"""
+
+AT_TLS = """\
+# Redis on the shop's host, and what its batch jobs call
+TTLSRule                      RedisIn
+{
+  LocalPortRangeRef           redisPort
+  LocalAddr                   All
+  RemoteAddrGroupRef          house
+  Direction                   Inbound
+  Priority                    200
+  TTLSGroupActionRef          on
+  TTLSEnvironmentActionRef    redisServer
+}
+TTLSRule  Health { Direction Inbound
+  LocalPortRange 7999
+  Priority 300
+  TTLSGroupActionRef off }
+TTLSRule                      BatchOut
+{
+  RemotePortRange             5000-5010
+  RemoteAddr                  192.0.2.0/24
+  Jobname                     BATCH*
+  Direction                   Outbound
+  Priority                    200
+  TTLSGroupActionRef          on
+  TTLSEnvironmentActionRef    client
+  TTLSConnectionActionRef     batchConnection
+}
+TTLSRule                      OffByJob
+{
+  LocalPortRange              4000 4001
+  Jobname                     TEST*
+  Direction                   Both
+  TTLSGroupActionRef          off
+}
+TTLSGroupAction on { TTLSEnabled On }
+TTLSGroupAction off { TTLSEnabled Off }
+PortRange redisPort { Port 6379 }
+IpAddrGroup house
+{
+  IpAddrSet { Prefix 10.0.0.0/8 }
+  IpAddrRef gateway
+}
+IpAddr gateway { Addr 192.0.2.1 }
+TTLSEnvironmentAction redisServer
+{
+  HandshakeRole ServerWithClientAuth
+  TTLSKeyRingParmsRef ring
+  TTLSCipherParmsRef suites
+  TTLSEnvironmentAdvancedParms
+  {
+    ClientAuthType SAFCheck
+    TLSv1.1 On
+    TLSv1.2 Off
+    TLSv1.3 On
+    CertificateLabel Redis Server # the new one
+    HandshakeTimeout 20
+  }
+}
+TTLSKeyRingParms ring { Keyring REDIS/ring1 }
+TTLSCipherParms suites
+{
+  V3CipherSuites TLS_AES_256_GCM_SHA384
+  V3CipherSuites4Char C030C02F009D
+}
+TTLSEnvironmentAction client
+{
+  HandshakeRole Client
+  TTLSKeyRingParmsRef ring
+  TTLSSignatureParms { ClientECurves 00290023 }
+}
+TTLSConnectionAction batchConnection
+{
+  TTLSConnectionAdvancedParms
+  {
+    HostReferenceIdDNS batch.example
+    SecondaryMap On
+  }
+}
+"""
+
+
+def rules_of(policy):
+    """name -> {key: value} of a converted policy."""
+    rules = {}
+    for body in re.findall(r"^  \{\n(.*?)^  \}", policy, re.MULTILINE | re.DOTALL):
+        flat = re.sub(r"\n {6}|\n    (?=\])", "", body)
+        settings = dict(re.findall(r"^    (\w+) = (.*);$", flat, re.MULTILINE))
+        rules[settings.pop("name").strip('"')] = settings
+    return rules
+
+
+def notes_of(result, path):
+    """line -> what was said of it on standard error."""
+    notes = {}
+    for line in result.err.splitlines():
+        number, text = re.fullmatch(rf"gaiter: {re.escape(str(path))}:(\d+): (.*)", line).groups()
+        notes.setdefault(int(number), []).append(text)
+    return notes
+
+
+def line_of(text, word):
+    return 1 + [word in line for line in text.splitlines()].index(True)
+
+
+@pytest.fixture
+def stunnel(tmp_path, pki):
+    """The text of STUNNEL with the names of real files, and its path."""
+    cert, key = pki.server.files(tmp_path, "shop")
+    ca = tmp_path / "house-ca.pem"
+    ca.write_bytes(pki.ca.certificate_pem)
+    path = tmp_path / "stunnel.conf"
+    path.write_text(STUNNEL.format(ca=ca, cert=cert, key=key))
+    return path
+
+
+@pytest.fixture
+def at_tls(tmp_path):
+    path = tmp_path / "ttls.policy"
+    path.write_text(AT_TLS)
+    return path
+
+
+def test_services_of_stunnel_become_rules(stunnel, tmp_path):
+    result = run("policy", "convert", stunnel)
+    assert result.code == 1
+    rules = rules_of(result.out)
+    assert list(rules) == ["redis", "web", "to-ldap", "to-peer", "blind"]
+    assert rules["redis"] == {
+        "direction": '"inbound"', "local_ports": "6379", "certificate": '"shop"',
+        "client_auth": '"required"', "allow": '[ "dns:batch.example", "dns:web.example" ]',
+        "suites": '["TLS_AES_256_GCM_SHA384","TLS_CHACHA20_POLY1305_SHA256",'
+                  '"TLS_AES_128_GCM_SHA256","TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"]',
+        "handshake_timeout": "20"}
+    assert rules["web"] == {
+        "direction": '"inbound"', "local_ports": "8080", "certificate": '"shop"',
+        "sni": '{ "*.api.example" = "shop"; }', "min_version": '"TLSv1.3"',
+        "session": "{ cache = 0; tickets = 0; }"}
+    assert rules["to-ldap"] == {
+        "direction": '"outbound"', "remote_ports": "636", "server_name": '"ldap.example"',
+        "verify": '"full"', "groups": '[ "X25519", "P-256" ]'}
+    peer = rules["to-peer"]
+    assert re.fullmatch(r'\[ "fingerprint:[0-9a-f]{64}" \]', peer.pop("allow"))
+    assert peer == {"direction": '"outbound"', "remote": '"10.0.0.9"', "remote_ports": "2636",
+                    "certificate": '"shop"', "verify": '"chain"'}
+    assert rules["blind"]["verify"] == '"none"'
+
+
+def test_what_stunnel_has_and_gaiter_has_not_is_named(stunnel):
+    result = run("policy", "convert", stunnel)
+    text = stunnel.read_text()
+    notes = notes_of(result, stunnel)
+    for word, said in (("TIMEOUTidle", "TIMEOUTidle"), ("ciphers =", "AES128-SHA"),
+                       ("sslVersion = TLSv1", "RFC 8996"), ("[blind]", "verifies no server"),
+                       ("protocol = smtp", "left out, keep stunnel"),
+                       (f"CAfile = {stunnel.parent}/shop", "issuer:")):
+        assert said in " ".join(notes.pop(line_of(text, word)))
+    assert not notes
+    for line in result.err.splitlines():
+        assert line.removeprefix("gaiter: ") in result.out  # and stands in the policy
+    assert "# Not needed: setuid (line 2), pid (line 3)." in result.out
+
+
+def test_statements_of_at_tls_become_rules(at_tls):
+    result = run("policy", "convert", at_tls)
+    assert result.code == 1
+    rules = rules_of(result.out)
+    assert list(rules) == ["Health", "BatchOut", "RedisIn"]  # by priority, then by name
+    assert rules["Health"] == {"direction": '"inbound"', "local_ports": "7999", "tls": '"off"'}
+    assert rules["RedisIn"] == {
+        "direction": '"inbound"', "remote": '("10.0.0.0/8", "192.0.2.1")', "local_ports": "6379",
+        "certificate": '"Redis-Server"', "client_auth": '"required"', "allow": '"any-trusted"',
+        "map_user": "true", "min_version": '"TLSv1.3"',
+        "suites": '["TLS_AES_256_GCM_SHA384","TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",'
+                  '"TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"]',
+        "handshake_timeout": "20"}
+    assert rules["BatchOut"] == {
+        "direction": '"outbound"', "remote": '"192.0.2.0/24"', "remote_ports": '"5000-5010"',
+        "server_name": '"batch.example"', "verify": '"full"', "groups": '[ "X25519", "P-256" ]'}
+    assert '    # program = "batch*";' in result.out
+
+
+def test_what_at_tls_has_and_gaiter_has_not_is_named(at_tls):
+    notes = notes_of(run("policy", "convert", at_tls), at_tls)
+    for word, said in (("BATCH*", "names of z/OS"), ("SecondaryMap", "SecondaryMap"),
+                       ("Keyring REDIS", "export"), ("SAFCheck", "user.map"),
+                       ("TLSv1.1", "RFC 8996"), ("C030C02F009D", "009D"),
+                       ("TEST*", "names of z/OS"),
+                       ("TTLSRule                      OffByJob", "left out")):
+        assert said in " ".join(notes.pop(line_of(AT_TLS, word))), word
+    assert not notes
+
+
+@pytest.mark.parametrize("text, line, said", [
+    ("TTLSRule a\n{\n Direction Inbound\n TTLSGroupActionRef onn\n}\nTTLSGroupAction on { }\n",
+     4, "did you mean on?"),
+    ("TTLSRule a\n{\n TTLSGroupAction { TTLSEnabled On }\n}\n", 1, "Inbound, Outbound or Both"),
+    ("TTLSRule a\n{\n Direction Inbound\n", 2, "{ without its }"),
+    ("TTLSRule a { Direction Inbound }\n}\n", 2, "} without its {"),
+    ("TTLSRule a { Direction Inbound }\n", 1, "TTLSGroupActionRef"),
+    ("[redis]\nconnect 6379\n", 2, "OPTION = VALUE"),
+    ("[redis\n", 1, "expected ]"),
+])
+def test_what_cannot_be_read_is_refused_with_its_line(tmp_path, text, line, said):
+    path = tmp_path / "foreign"
+    path.write_text(text)
+    run("policy", "convert", path).refused(f"{path}:{line}: ", said)
+
+
+def test_files_that_are_neither(tmp_path):
+    path = tmp_path / "nginx.conf"
+    path.write_text("server {\n  listen 443;\n}\n")
+    run("policy", "convert", path).refused("--from")
+    run("policy", "convert", tmp_path / "none").refused("cannot read", "none")
+    run("policy", "convert", path, "--from", "apache").refused("--from")
+
+
+def test_the_format_can_be_said(tmp_path):
+    path = tmp_path / "inetd.conf"
+    path.write_text("# nothing tells\nconnect = 6379\ncert = /etc/x.pem\n")
+    result = run("policy", "convert", "--from", "stunnel", path)
+    assert result.code == 0, result.err
+    assert rules_of(result.out)["inetd"]["local_ports"] == "6379"
