@@ -6,13 +6,11 @@
 #include <algorithm>
 
 namespace gaiter::keyring {
-namespace {
 
-bool issued(const CertificatePtr& issuer, const CertificatePtr& subject) {
-  return X509_check_issued(issuer.get(), subject.get()) == X509_V_OK;
+bool issued(const X509* issuer, const X509* subject) {
+  // Both are only read, but for what OpenSSL remembers of extensions.
+  return X509_check_issued(const_cast<X509*>(issuer), const_cast<X509*>(subject)) == X509_V_OK;
 }
-
-}  // namespace
 
 bool is_self_signed(const X509* certificate) {
   return (X509_get_extension_flags(const_cast<X509*>(certificate)) & EXFLAG_SS) != 0;
@@ -24,7 +22,7 @@ bool bring_leaf_forward(std::vector<CertificatePtr>& certificates, const EVP_PKE
   };
   const auto issued_none = [&](const CertificatePtr& candidate) {
     return std::ranges::none_of(certificates, [&](const CertificatePtr& other) {
-      return X509_cmp(other.get(), candidate.get()) != 0 && issued(candidate, other);
+      return X509_cmp(other.get(), candidate.get()) != 0 && issued(candidate.get(), other.get());
     });
   };
   const auto is_end = [&](const CertificatePtr& candidate) {
@@ -52,7 +50,8 @@ void sort_chain(std::vector<CertificatePtr>& certificates) {
     next = is_self_signed(last.get())
                ? rest.end()
                : std::ranges::find_if(rest, [&](const CertificatePtr& candidate) {
-                   return X509_cmp(candidate.get(), last.get()) != 0 && issued(candidate, last);
+                   return X509_cmp(candidate.get(), last.get()) != 0 &&
+                          issued(candidate.get(), last.get());
                  });
   }
 }

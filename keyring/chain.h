@@ -10,6 +10,9 @@ namespace gaiter::keyring {
 
 bool is_self_signed(const X509* certificate);
 
+// By names, key identifiers and usage bits; the signature is not looked at.
+bool issued(const X509* issuer, const X509* subject);
+
 // Moves the leaf to the front: the certificate that fits `key`. Without a key, the
 // first that issued none of the others, preferably no CA. False if there
 // is none.

@@ -1,7 +1,12 @@
 #include "keyring/entry_files.h"
 
+#include <openssl/pem.h>
+
+#include <algorithm>
+
 #include "keyring/chain.h"
 #include "keyring/errors.h"
+#include "keyring/ocsp.h"
 #include "keyring/pem.h"
 
 namespace gaiter::keyring {
@@ -44,8 +49,44 @@ Result<KeyPtr> read_key(const Directory& entry) {
   return std::move(bundle->key);
 }
 
+// Brings the leaf forward and its chain into order, and notes if that was needed.
+Result<void> put_in_order(EntryFiles& files) {
+  std::vector<const X509*> before;
+  for (const CertificatePtr& certificate : files.certificates) before.push_back(certificate.get());
+  if (!bring_leaf_forward(files.certificates, files.key.get())) {
+    return fail(Error::Kind::invalid, files.directory + "/" + key_pem + " does not belong to " +
+                                          files.directory + "/" + certificate_pem);
+  }
+  sort_chain(files.certificates);
+  const bool same = std::ranges::equal(files.certificates, before, {}, &CertificatePtr::get);
+  if (!same) {
+    const bool all = files.certificates.size() == before.size();
+    files.problems.push_back(
+        {{},
+         files.directory + "/" + certificate_pem,
+         all ? "its certificates are out of order; they are used in the right one"
+             : "holds certificates that do not belong to its chain; they are left out"});
+  }
+  return {};
+}
+
+// An OCSP response that is of no use is no reason to refuse the entry.
+void read_ocsp_response(const Directory& entry, EntryFiles& files) {
+  if (!exists(entry, ocsp_der)) return;
+  const auto content = read_file(entry, ocsp_der, Guard::write);
+  const auto good = content ? check_ocsp_response(content->view(), files.certificates[0].get())
+                            : std::unexpected(content.error());
+  if (good) {
+    files.ocsp_response.assign(content->view().begin(), content->view().end());
+  } else {
+    files.problems.push_back(
+        {{}, entry.path_of(ocsp_der), good.error().message + "; it is not stapled"});
+  }
+}
+
 Result<EntryFiles> read_opened(const Directory& entry, Depth depth) {
   EntryFiles files;
+  files.directory = entry.path;
   const auto conf_text = read_part(entry, entry_conf, Guard::write);
   if (!conf_text) return std::unexpected(conf_text.error());
   auto conf = parse_entry_conf(conf_text->view(), entry.path_of(entry_conf));
@@ -73,12 +114,9 @@ Result<EntryFiles> read_opened(const Directory& entry, Depth depth) {
   }
   // A certificate that has a key is found by it; a bundle of CAs has no leaf.
   if (files.key != nullptr || files.conf.usage != Usage::ca) {
-    if (!bring_leaf_forward(files.certificates, files.key.get())) {
-      return fail(Error::Kind::invalid,
-                  entry.path_of(key_pem) + " does not belong to " + entry.path_of(certificate_pem));
-    }
+    if (auto ordered = put_in_order(files); !ordered) return pass_on(ordered);
   }
-  if (files.key != nullptr || files.conf.usage != Usage::ca) sort_chain(files.certificates);
+  if (depth == Depth::key) read_ocsp_response(entry, files);
   return files;
 }
 
@@ -93,6 +131,16 @@ Result<EntryFiles> read_entry(const Directory& keyring, const std::string& label
     // were read, so not even an error says anything about the entry.
     if (is_still(keyring, label, *entry) || attempt == 100) return files;
   }
+}
+
+Result<std::vector<CrlPtr>> read_crls(const std::string& directory) {
+  const auto entry = open_directory(directory);
+  if (!entry) return std::unexpected(entry.error());
+  std::vector<CrlPtr> crls;
+  if (!exists(*entry, crl_pem)) return crls;
+  const auto content = read_file(*entry, crl_pem, Guard::write);
+  if (!content) return std::unexpected(content.error());
+  return parse_crls(content->view(), entry->path_of(crl_pem));
 }
 
 }  // namespace gaiter::keyring

@@ -17,9 +17,13 @@ struct EntryFiles {
   // of CAs: read without its key, it is left as it came.
   std::vector<CertificatePtr> certificates;
   KeyPtr key;
+  std::vector<uint8_t> ocsp_response;  // as in Identity
+  std::vector<Problem> problems;       // as in Identity
+  std::string directory;               // where the files are; absolute
 };
 
-// How much of an entry to read; each includes those before it.
+// How much of an entry to read; each includes those before it. `key` is all that a
+// handshake needs.
 enum class Depth { conf, certificates, key };
 
 // Reads the entry `label`, which must be a valid label. A writer that replaces
@@ -27,5 +31,8 @@ enum class Depth { conf, certificates, key };
 // a mixture. Kind::not_found only if there is no such entry. One that is pending
 // cannot be read deeper than its conf: Kind::pending.
 Result<EntryFiles> read_entry(const Directory& keyring, const std::string& label, Depth depth);
+
+// The CRLs in an entry's directory; none is no error.
+Result<std::vector<CrlPtr>> read_crls(const std::string& directory);
 
 }  // namespace gaiter::keyring

@@ -2,10 +2,14 @@
 
 #include <openssl/x509_vfy.h>
 
+#include <algorithm>
+#include <iterator>
+
 #include "keyring/chain.h"
 #include "keyring/entry_files.h"
 #include "keyring/errors.h"
 #include "keyring/label.h"
+#include "keyring/x509_text.h"
 
 namespace gaiter::keyring {
 namespace {
@@ -107,6 +111,64 @@ bool add_trust(X509_STORE* store, const EntryFiles& files) {
 
 bool vouches(const EntryConf& conf) { return conf.trusted && conf.usage != Usage::personal; }
 
+// Calls visit(files) for every entry that vouches for peers.
+Result<void> for_each_voucher(const Opened& opened, const auto& visit) {
+  auto all = labels(opened.directory);
+  if (!all) return pass_on(all);
+  for (const std::string& label : *all) {
+    // A personal entry vouches for nobody, so nothing wrong with it matters here.
+    const auto conf = read_entry(opened.directory, label, Depth::conf);
+    if (conf && !vouches(conf->conf)) continue;
+    auto files = read_entry(opened.directory, label, Depth::certificates);
+    if (!files && passed_over(files.error())) continue;
+    if (!files) return pass_on(files);
+    if (!vouches(files->conf)) continue;
+    if (auto visited = visit(*files); !visited) return visited;
+  }
+  return {};
+}
+
+// Every certificate of the keyring's CAs.
+std::vector<CertificatePtr> authorities(const Opened& opened) {
+  std::vector<CertificatePtr> found;
+  const auto read = for_each_voucher(opened, [&](EntryFiles& files) -> Result<void> {
+    if (files.conf.usage == Usage::ca)
+      std::ranges::move(files.certificates, std::back_inserter(found));
+    return {};
+  });
+  // What is wrong with a CA's entry is no reason to refuse another one.
+  if (!read) take_openssl_reason();
+  return found;
+}
+
+// Adds what is missing between the chain's end and its root, if the keyring's CAs
+// have it.
+void complete_chain(Identity& identity, const Opened& opened) {
+  const X509* end = identity.chain.empty() ? identity.leaf.get() : identity.chain.back().get();
+  if (is_self_signed(end)) return;
+  const auto note = [&](std::string message) {
+    identity.problems.push_back({identity.label, identity.file, std::move(message)});
+  };
+  std::vector<CertificatePtr> above = authorities(opened);
+  bool known = !identity.chain.empty();
+  for (;;) {
+    const auto issuer = std::ranges::find_if(
+        above, [&](const CertificatePtr& candidate) { return issued(candidate.get(), end); });
+    known |= issuer != above.end();
+    // The root is not sent: whoever trusts it has it.
+    if (issuer == above.end() || is_self_signed(issuer->get())) break;
+    note("its chain lacks " + subject_text(issuer->get()) +
+         ", which a CA's entry has; it is added");
+    end = issuer->get();
+    identity.chain.push_back(std::move(*issuer));
+    above.erase(issuer);
+  }
+  if (!known) {
+    note("its issuer, " + name_text(X509_get_issuer_name(end)) +
+         ", is neither in its chain nor in the keyring: peers that do not know it refuse it");
+  }
+}
+
 }  // namespace
 
 Result<Keyring> Keyring::open(const std::string& path) {
@@ -169,6 +231,11 @@ Result<Identity> Keyring::identity(std::string_view label) const {
                     .key = std::move(files->key)};
   files->certificates.erase(files->certificates.begin());
   identity.chain = std::move(files->certificates);
+  identity.ocsp_response = std::move(files->ocsp_response);
+  identity.problems = std::move(files->problems);
+  identity.file = files->directory + "/" + certificate_pem;
+  for (Problem& problem : identity.problems) problem.label = name;
+  complete_chain(identity, *opened);
   if (!identity.chain.empty() && is_self_signed(identity.chain.back().get())) {
     identity.chain.pop_back();
   }
@@ -178,25 +245,31 @@ Result<Identity> Keyring::identity(std::string_view label) const {
 Result<TrustStorePtr> Keyring::trust() const {
   auto opened = open_keyring(path_);
   if (!opened) return pass_on(opened);
-  auto all = labels(opened->directory);
-  if (!all) return pass_on(all);
   TrustStorePtr store(X509_STORE_new());
   // Every certificate in the store is an anchor, be it self-signed or not.
   if (store == nullptr || X509_STORE_set_flags(store.get(), X509_V_FLAG_PARTIAL_CHAIN) != 1) {
     return fail(Error::Kind::system, "cannot make a trust store: " + take_openssl_reason());
   }
-  for (const std::string& label : *all) {
-    // A personal entry vouches for nobody, so nothing wrong with it matters here.
-    const auto conf = read_entry(opened->directory, label, Depth::conf);
-    if (conf && !vouches(conf->conf)) continue;
-    auto files = read_entry(opened->directory, label, Depth::certificates);
-    if (!files && passed_over(files.error())) continue;
-    if (!files) return pass_on(files);
-    if (vouches(files->conf) && !add_trust(store.get(), *files)) {
-      return fail(Error::Kind::system, "cannot make a trust store: " + take_openssl_reason());
-    }
-  }
+  auto filled = for_each_voucher(*opened, [&](const EntryFiles& files) -> Result<void> {
+    if (add_trust(store.get(), files)) return {};
+    return fail(Error::Kind::system, "cannot make a trust store: " + take_openssl_reason());
+  });
+  if (!filled) return pass_on(filled);
   return store;
+}
+
+Result<std::vector<CrlPtr>> Keyring::crls() const {
+  auto opened = open_keyring(path_);
+  if (!opened) return pass_on(opened);
+  std::vector<CrlPtr> all;
+  auto read = for_each_voucher(*opened, [&](const EntryFiles& files) -> Result<void> {
+    auto crls = read_crls(files.directory);
+    if (!crls) return pass_on(crls);
+    std::ranges::move(*crls, std::back_inserter(all));
+    return {};
+  });
+  if (!read) return pass_on(read);
+  return all;
 }
 
 }  // namespace gaiter::keyring

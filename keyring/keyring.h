@@ -8,6 +8,7 @@
 // error. May be called by any number of threads at once; not from a signal handler.
 #pragma once
 
+#include <cstdint>
 #include <expected>
 #include <memory>
 #include <string>
@@ -41,13 +42,33 @@ struct Error {
 template <class T>
 using Result = std::expected<T, Error>;
 
+// Something wrong with an entry that can be used all the same: a line of the log.
+struct Problem {
+  std::string label;
+  std::string file;     // absolute
+  std::string message;  // "expired on 2026-01-31T12:00:00Z: peers refuse it"
+};
+
 // A private key with its certificate chain, ready to be used in a handshake.
 struct Identity {
   std::string label;
   CertificatePtr leaf;
   std::vector<CertificatePtr> chain;  // intermediates, leaf's issuer first; without the root
   KeyPtr key;
+  // An OCSPResponse (RFC 6960) about the leaf, to be stapled; empty if there is none
+  // that was still good when it was read.
+  std::vector<uint8_t> ocsp_response = {};
+  // What loading noticed: a chain out of order or completed, a useless OCSP
+  // response. problems_of() adds what depends on the time and the role.
+  std::vector<Problem> problems = {};
+  std::string file = {};  // of the certificate; absolute
 };
+
+// Whether an identity is shown by a server or by a client.
+enum class Purpose { server, client };
+
+// What a peer will not like, and `identity.problems`: dates, usage bits, names.
+std::vector<Problem> problems_of(const Identity& identity, Purpose purpose);
 
 // One entry as listed: never holds key material.
 struct Entry {
@@ -90,10 +111,26 @@ class Keyring {
   // anchor, self-signed or not. Empty if there are none: nobody is trusted then.
   Result<TrustStorePtr> trust() const;
 
+  // The CRLs (RFC 5280 5) kept in trusted `ca` entries. Neither signatures nor dates
+  // are looked at: the verifier does.
+  Result<std::vector<CrlPtr>> crls() const;
+
  private:
   explicit Keyring(std::string path) : path_(std::move(path)) {}
   std::string path_;
 };
+
+// The state of a keyring, to be compared with a later one: another value means that
+// something in it has changed, be it by Gaiter or by hand. Costs some stat(2)s an
+// entry, about 1 us each, and no more than a thousand of them: in a bigger keyring
+// only changes made by Gaiter are sure to be noticed. Fails like open().
+using Stamp = uint64_t;
+Result<Stamp> stamp(const std::string& path);
+
+// The path of a keyring as a policy writes it: `%u` is the effective user's name, `%U`
+// its number, `%%` a percent sign; anything else after % is Kind::invalid. May read the
+// user database (getpwuid_r(3)).
+Result<std::string> expand_path(std::string_view path);
 
 // Where a process looks when nobody says otherwise: /etc/gaiter/keyring for
 // root, $XDG_DATA_HOME/gaiter/keyring (~/.local/share/...) for anybody else, and

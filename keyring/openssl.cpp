@@ -8,6 +8,7 @@ namespace gaiter {
 void free_key(EVP_PKEY* key) { EVP_PKEY_free(key); }
 void free_certificate(X509* certificate) { X509_free(certificate); }
 void free_trust_store(X509_STORE* store) { X509_STORE_free(store); }
+void free_crl(X509_CRL* crl) { X509_CRL_free(crl); }
 
 OSSL_LIB_CTX* library_context() {
   static OSSL_LIB_CTX* const context = [] {

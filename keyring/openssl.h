@@ -26,10 +26,12 @@ struct OpenSslDeleter {
 void free_key(EVP_PKEY* key);
 void free_certificate(X509* certificate);
 void free_trust_store(X509_STORE* store);
+void free_crl(X509_CRL* crl);
 
 using BioPtr = std::unique_ptr<BIO, OpenSslDeleter<BIO_free_all>>;
 using KeyPtr = std::unique_ptr<EVP_PKEY, OpenSslDeleter<free_key>>;
 using CertificatePtr = std::unique_ptr<X509, OpenSslDeleter<free_certificate>>;
+using CrlPtr = std::unique_ptr<X509_CRL, OpenSslDeleter<free_crl>>;
 using TrustStorePtr = std::unique_ptr<X509_STORE, OpenSslDeleter<free_trust_store>>;
 
 // The private OSSL_LIB_CTX that every Gaiter operation uses; made at the first

@@ -88,6 +88,16 @@ Result<void> take_block(Bundle& bundle, std::string_view kind, std::string_view 
   return {};
 }
 
+CrlPtr crl_from_der(std::span<const unsigned char> der) {
+  X509_CRL* crl = X509_CRL_new_ex(library_context(), nullptr);
+  const unsigned char* at = der.data();
+  if (crl == nullptr || d2i_X509_CRL(&crl, &at, static_cast<long>(der.size())) == nullptr) {
+    return nullptr;
+  }
+  CrlPtr owned(crl);
+  return at == der.data() + der.size() ? std::move(owned) : nullptr;
+}
+
 size_t count_blocks(std::string_view bytes) {
   size_t count = 0;
   for (size_t at = bytes.find(begin_mark); at != bytes.npos; at = bytes.find(begin_mark, at + 1)) {
@@ -102,19 +112,10 @@ Result<std::string> drain(const BioPtr& bio) {
   return std::string(data, static_cast<size_t>(length));
 }
 
-}  // namespace
-
-Result<Bundle> parse_bundle(std::string_view bytes, const std::string& name) {
-  ERR_clear_error();
-  if (bytes.size() > max_file_size) return refuse(name, "is longer than 1 MiB");
-  // A DER object is a SEQUENCE; PEM is text.
-  if (bytes.starts_with('\x30')) {
-    return parse_der({reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size()}, name);
-  }
-
+// Calls take(kind, header, der) for each PEM block.
+Result<void> for_each_block(std::string_view bytes, const std::string& name, const auto& take) {
   const BioPtr bio(BIO_new_mem_buf(bytes.data(), static_cast<int>(bytes.size())));
   if (bio == nullptr) return refuse(name, "cannot be read");
-  Bundle bundle;
   size_t blocks = 0;
   for (;; ++blocks) {
     char* kind = nullptr;
@@ -122,18 +123,59 @@ Result<Bundle> parse_bundle(std::string_view bytes, const std::string& name) {
     unsigned char* der = nullptr;
     long length = 0;
     if (PEM_read_bio(bio.get(), &kind, &header, &der, &length) != 1) break;
-    auto taken = take_block(bundle, kind, header, {der, static_cast<size_t>(length)}, name);
+    Result<void> taken = take(std::string_view(kind), std::string_view(header),
+                              std::span<const unsigned char>(der, static_cast<size_t>(length)));
     OPENSSL_free(kind);
     OPENSSL_free(header);
     OPENSSL_clear_free(der, static_cast<size_t>(length));
-    if (!taken) return pass_on(taken);
+    if (!taken) return taken;
   }
   // OpenSSL calls the end of the data an error too, and takes a broken last block
   // for the end: count.
   if (blocks != count_blocks(bytes)) return refuse(name, "holds a malformed PEM block");
   ERR_clear_error();
   if (blocks == 0) return refuse(name, "holds no PEM block (-----BEGIN ...)");
+  return {};
+}
+
+// A DER object is a SEQUENCE; PEM is text.
+bool is_der(std::string_view bytes) { return bytes.starts_with('\x30'); }
+
+std::span<const unsigned char> as_der(std::string_view bytes) {
+  return {reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size()};
+}
+
+}  // namespace
+
+Result<Bundle> parse_bundle(std::string_view bytes, const std::string& name) {
+  ERR_clear_error();
+  if (bytes.size() > max_file_size) return refuse(name, "is longer than 1 MiB");
+  if (is_der(bytes)) return parse_der(as_der(bytes), name);
+  Bundle bundle;
+  auto read = for_each_block(bytes, name, [&](auto kind, auto header, auto der) {
+    return take_block(bundle, kind, header, der, name);
+  });
+  if (!read) return pass_on(read);
   return bundle;
+}
+
+Result<std::vector<CrlPtr>> parse_crls(std::string_view bytes, const std::string& name) {
+  ERR_clear_error();
+  std::vector<CrlPtr> crls;
+  const auto take = [&](std::string_view kind, std::string_view,
+                        std::span<const unsigned char> der) -> Result<void> {
+    if (kind != PEM_STRING_X509_CRL) {
+      return refuse(name, "holds a \"" + std::string(kind) + "\"; only CRLs belong there");
+    }
+    CrlPtr crl = crl_from_der(der);
+    if (crl == nullptr) return refuse(name, "holds a malformed CRL");
+    crls.push_back(std::move(crl));
+    return {};
+  };
+  auto read = is_der(bytes) ? take(PEM_STRING_X509_CRL, {}, as_der(bytes))
+                            : for_each_block(bytes, name, take);
+  if (!read) return pass_on(read);
+  return crls;
 }
 
 Result<std::string> certificates_to_pem(const std::vector<const X509*>& certificates) {

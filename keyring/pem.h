@@ -20,6 +20,9 @@ struct Bundle {
 // nobody is ever asked for a passphrase.
 Result<Bundle> parse_bundle(std::string_view bytes, const std::string& name);
 
+// Reads every CRL (RFC 5280 5) of PEM, or one of DER. No CRL at all is an error.
+Result<std::vector<CrlPtr>> parse_crls(std::string_view bytes, const std::string& name);
+
 // One PEM block after another.
 Result<std::string> certificates_to_pem(const std::vector<const X509*>& certificates);
 

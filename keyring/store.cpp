@@ -10,6 +10,7 @@
 #include "keyring/label.h"
 #include "keyring/pem.h"
 #include "keyring/writer.h"
+#include "keyring/x509_text.h"
 
 namespace gaiter::keyring {
 namespace {
@@ -23,13 +24,6 @@ Result<Entry> put(const Keyring& keyring, const std::string& label, const NewEnt
   if (!writer) return pass_on(writer);
   if (auto written = writer->put(label, entry, replace); !written) return pass_on(written);
   return keyring.entry(label);
-}
-
-std::string subject(const X509* certificate) {
-  char* line = X509_NAME_oneline(X509_get_subject_name(certificate), nullptr, 0);
-  std::string text = line != nullptr ? line : "?";
-  OPENSSL_free(line);
-  return text;
 }
 
 // X509_check_ca(): 1 says basicConstraints, 3 a self-signed certificate of version
@@ -65,7 +59,7 @@ Result<void> check_import(Usage usage, Bundle& bundle) {
   for (const CertificatePtr& certificate : bundle.certificates) {
     if (!is_ca(certificate.get())) {
       return fail(Error::Kind::invalid,
-                  "the certificate of " + subject(certificate.get()) +
+                  "the certificate of " + subject_text(certificate.get()) +
                       " is not a CA's (basicConstraints does not say CA:TRUE); usage site trusts a "
                       "single certificate");
     }
