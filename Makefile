@@ -8,7 +8,7 @@ LIBDIR ?= $(PREFIX)/lib/gaiter
 PYTHON = /usr/bin/python3
 VERSION = 0.1.0
 
-BUILD_PACKAGES = g++ make binutils pkg-config libssl-dev libconfig-dev libfmt-dev libcli11-dev \
+BUILD_PACKAGES = g++ make binutils pkg-config libssl-dev libfmt-dev libcli11-dev \
   nlohmann-json3-dev $(if $(filter x86_64,$(shell uname -m)),libipsec-mb-dev)
 DEMO_PACKAGES = redis-server redis-tools openssl python3
 LANGUAGE_PACKAGES = cargo default-jdk-headless erlang-base gawk gfortran gnat gnucobol3 guile-3.0 \
@@ -46,7 +46,7 @@ HAVE_IPSEC_MB = $(if $(IPSEC_MB),-DGAITER_IPSEC_MB)
 # algorithms fetched once (engine/fetch_cache), certificates parsed once (engine/peer_cache).
 WRAPPED = ssl_log_secret EVP_MD_fetch EVP_MAC_fetch EVP_KDF_fetch EVP_CIPHER_fetch \
   EVP_KEYMGMT_fetch EVP_KEYEXCH_fetch EVP_SIGNATURE_fetch EVP_KEYMGMT_names_do_all d2i_X509
-LIBS = $(addprefix -Wl$(comma)--wrap=,$(WRAPPED)) $B/libconfig.a -l:libssl.a -l:libcrypto.a $(if $(IPSEC_MB),-l:libIPSec_MB.a)
+LIBS = $(addprefix -Wl$(comma)--wrap=,$(WRAPPED)) -l:libssl.a -l:libcrypto.a $(if $(IPSEC_MB),-l:libIPSec_MB.a)
 
 objects = $(patsubst %.cpp,$B/obj/%.o,$(wildcard $(1)/*.cpp))
 CORE_OBJECTS = $(call objects,policy) $(call objects,keyring) $(call objects,engine)
@@ -94,14 +94,6 @@ $B/obj/%.o: %.cpp
 	$(say) c++ $<
 	$(Q)$(CXX) $(ALL_CXXFLAGS) -c -o $@ $<
 
-# Debian's libconfig.a is position-independent but for three references to stdio's
-# streams, which cannot be reached that way from a shared library: rename them to
-# pointers of our own (policy/libconfig_streams.cpp).
-$B/libconfig.a:
-	@mkdir -p $(@D)
-	$(Q)objcopy --redefine-sym stdin=gaiter_stdin --redefine-sym stdout=gaiter_stdout \
-	  --redefine-sym stderr=gaiter_stderr "$$($(CXX) -print-file-name=libconfig.a)" $@
-
 $B/exports.map: shim/symbols.def shim/exports.awk
 	@mkdir -p $(@D)
 	$(Q)awk -f shim/exports.awk shim/symbols.def > $@
@@ -127,11 +119,11 @@ $B/libgaiter.so: $(SHIM_OBJECTS) $B/obj/shim/core_stubs.o $B/exports.map
 	$(say) link $@
 	$(Q)$(LINK_LIBRARY) -Wl,--version-script=$B/exports.map $(filter %.o,$^) -l:libstdc++.a
 
-$B/libgaiter-core.so: $(CORE_OBJECTS) $B/obj/shim/core_table.o $B/libconfig.a shim/core.map
+$B/libgaiter-core.so: $(CORE_OBJECTS) $B/obj/shim/core_table.o shim/core.map
 	$(say) link $@
 	$(Q)$(LINK_LIBRARY) -Wl,--version-script=shim/core.map $(filter %.o,$^) $(LIBS) -l:libstdc++.a
 
-$B/gaiter: $(CLI_OBJECTS) $(CORE_OBJECTS) $B/libconfig.a
+$B/gaiter: $(CLI_OBJECTS) $(CORE_OBJECTS)
 	$(say) link $@
 	$(Q)$(CXX) -o $@ $(CLI_OBJECTS) $(CORE_OBJECTS) $(SANITIZE_LDFLAGS) -Wl,--gc-sections $(LIBS)
 
@@ -142,7 +134,7 @@ $(CLI_OBJECTS): ALL_CXXFLAGS += -DFMT_HEADER_ONLY
 
 # A unit test may use every part but the hooks themselves.
 TESTABLE_OBJECTS = $(filter-out $B/obj/shim/unwind.o $B/obj/shim/hooks%.o $B/obj/shim/start.o,$(SHIM_OBJECTS))
-$B/tests/%: $B/obj/tests/%.o $(CORE_OBJECTS) $(TESTABLE_OBJECTS) $B/libconfig.a
+$B/tests/%: $B/obj/tests/%.o $(CORE_OBJECTS) $(TESTABLE_OBJECTS)
 	@mkdir -p $(@D)
 	$(say) link $@
 	$(Q)$(CXX) -o $@ $< $(CORE_OBJECTS) $(TESTABLE_OBJECTS) $(SANITIZE_LDFLAGS) -Wl,--gc-sections $(LIBS) -lcmocka

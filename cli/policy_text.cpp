@@ -7,7 +7,7 @@
 namespace gaiter::cli {
 namespace {
 
-// A libconfig list: numbers as they are, ranges as strings.
+// A list: numbers as they are, ranges as strings.
 std::string port_list(const std::vector<std::string>& ports) {
   std::vector<std::string> values;
   for (const std::string& port : ports) values.push_back(port_value(port));
@@ -29,6 +29,7 @@ std::string policy_text(const RuleOptions& options) {
     // Unsaid, it is the policy's own default that counts.
     if (!options.client_auth.empty())
       rules += fmt::format(" client_auth = {};", quoted(options.client_auth));
+    if (options.client_auth == "required") rules += " allow = \"any-trusted\";";
     rules += " }";
   }
   if (!options.connect.empty()) {

@@ -6,23 +6,25 @@
 #include <span>
 #include <utility>
 
+#include "policy/accounts.h"
+#include "policy/conditions.h"
 #include "policy/policy.h"
-#include "policy/ports.h"
+#include "policy/read.h"
 #include "policy/report.h"
 #include "policy/section.h"
 #include "policy/source.h"
 #include "policy/syntax.h"
+#include "policy/values.h"
 
 namespace gaiter::policy {
 namespace {
 
-constexpr std::string_view global_keys[] = {"keyring", "unmatched", "defaults", "rules"};
-constexpr std::string_view section_keys[] = {"inbound", "outbound"};
-constexpr std::string_view rule_keys[] = {"direction", "local_ports", "remote_ports", "name"};
-constexpr size_t max_ranges = 100;  // of one rule and side; more are one range, or more rules
+const std::vector<std::string_view> global_keys = {"keyring", "unmatched", "defaults", "rules"};
+const std::vector<std::string_view> section_keys = {"inbound", "outbound"};
+constexpr size_t max_includes = 256;  // of one policy: files may include others twice
 
 bool contains(std::span<const std::string_view> words, std::string_view word) {
-  return std::find(words.begin(), words.end(), word) != words.end();
+  return std::ranges::find(words, word) != words.end();
 }
 
 }  // namespace
@@ -30,114 +32,164 @@ bool contains(std::span<const std::string_view> words, std::string_view word) {
 // Goes on after an error, to find the others too.
 class Loader {
  public:
-  Loader(Policy& policy, std::vector<Error>& errors) : policy_(policy), errors_(errors) {}
+  Loader(Policy& policy, std::vector<Error>& errors)
+      : policy_(policy), report_(policy.files_, errors), errors_(errors) {}
 
   void load(const Source& source) {
-    for (Document& document : read_documents(source, errors_)) {
-      policy_.files_.push_back(document.name);
-      auto tree = parse(document.text);
-      if (!tree) errors_.push_back({document.name, tree.error().line, tree.error().message});
-      document.text.clear();
-      parsed_.push_back({std::move(document), tree ? std::move(*tree) : nullptr});
-    }
+    for (Document& document : read_documents(source, errors_)) parse_document(std::move(document));
     // Text lies over gaiter.conf, so it is applied last.
-    for (size_t file = parsed_.size(); file-- > 0;)
-      if (parsed_[file].tree && parsed_[file].document.port == 0) read_globals(file);
-    for (size_t file = 0; file < parsed_.size(); file++)
-      if (parsed_[file].tree) read_rules(file);
+    for (auto parsed = parsed_.rbegin(); parsed != parsed_.rend(); ++parsed)
+      if (parsed->document.port == 0) read_globals(parsed->root);
+    for (const Parsed& parsed : parsed_) read_rules(parsed);
+    std::ranges::stable_sort(policy_.rules_, std::greater(), &Rule::priority);
     sort_errors();
   }
 
  private:
   struct Parsed {
     Document document;
-    Tree tree;  // null after a syntax error
+    Node root;
   };
 
-  Report report(size_t file) { return Report(parsed_[file].document.name, errors_); }
+  // ---- files ----
 
-  std::vector<const config_setting_t*> top_level(size_t file) {
-    return elements(*config_root_setting(parsed_[file].tree.get()));
+  void parse_document(Document document) {
+    const int file = add_file(document.name);
+    auto root = parse(document.text, file,
+                      [this](int from, const std::string& path) { return include(from, path); });
+    document.text.clear();
+    if (root) {
+      parsed_.push_back({std::move(document), std::move(*root)});
+    } else {
+      report_.add(root.error().file, root.error().line, root.error().message);
+    }
   }
+
+  int add_file(const std::string& name) {
+    const auto known = std::ranges::find(policy_.files_, name);
+    if (known != policy_.files_.end()) return static_cast<int>(known - policy_.files_.begin());
+    policy_.files_.push_back(name);
+    return static_cast<int>(policy_.files_.size()) - 1;
+  }
+
+  // Relative to the folder of the file that includes it.
+  std::expected<Included, std::string> include(int from, std::string path) {
+    const std::string& includer = policy_.files_[static_cast<size_t>(from)];
+    if (path.empty() || path.ends_with('/')) return std::unexpected("expected a file");
+    if (!path.starts_with('/')) {
+      if (includer == text_name)
+        return std::unexpected("a text has no folder; expected an absolute path");
+      path.insert(0, includer, 0, includer.rfind('/') + 1);
+    }
+    if (++includes_ > max_includes)
+      return std::unexpected("more than " + std::to_string(max_includes) + " files are included");
+    auto text = read_file(path);
+    if (!text) return std::unexpected(text.error().text());
+    return Included{add_file(path), std::move(*text)};
+  }
+
+  // ---- what holds for all rules ----
 
   Layer& defaults(Direction direction) {
     return direction == Direction::inbound ? inbound_defaults_ : outbound_defaults_;
   }
 
-  void read_globals(size_t file) {
-    const Report wrong = report(file);
-    for (const config_setting_t* setting : top_level(file)) {
-      const std::string_view name = config_setting_name(setting);
-      if (name == "keyring") {
-        read_keyring(*setting, wrong);
-      } else if (name == "unmatched") {
-        read_word<Unmatched>(*setting, unmatched_words, policy_.unmatched_, wrong);
-      } else if (name == "defaults") {
-        read_defaults(*setting, file);
-      } else if (name == "inbound" || name == "outbound" || is_setting_key(name)) {
-        wrong.key(*setting,
-                  "belongs in a file named for its port, such as policy.d/6379.conf, or here in "
-                  "defaults or a rule");
-      } else if (name != "rules") {
-        wrong.key(*setting, "unknown key; " + suggest_key(name, global_keys));
+  void read_globals(const Node& root) {
+    for (const Node& node : root.children) {
+      if (node.name == "keyring") {
+        read_keyring(node);
+      } else if (node.name == "unmatched") {
+        read_word<Unmatched>(node, unmatched_words, policy_.unmatched_, report_);
+      } else if (node.name == "defaults") {
+        read_defaults(node);
+      } else if (contains(section_keys, node.name) || is_setting_key(node.name)) {
+        report_.key(node,
+                    "belongs in a file named for its port, such as policy.d/6379.conf, or here in "
+                    "defaults or a rule");
+      } else if (node.name != "rules") {
+        report_.unknown_key(node, global_keys);
       }
     }
   }
 
-  void read_keyring(const config_setting_t& setting, const Report& wrong) {
+  void read_keyring(const Node& node) {
     std::string path;
-    if (!read_text(setting, path, wrong)) return;
-    if (!path.starts_with('/')) {
-      wrong.value(setting, path.starts_with('~')
-                               ? "~ is not expanded; expected an absolute path"
-                               : "expected an absolute path, such as \"/etc/gaiter/keyring\"");
-      return;
+    if (!read_path(node, false, "/etc/gaiter/keyring", path, report_)) return;
+    for (size_t at = path.find('%'); at != std::string::npos; at = path.find('%', at + 1)) {
+      if (path.substr(at, 2) != "%u")
+        return report_.value(node, "only %u, the name of the process's user, may stand in it");
     }
-    policy_.keyring_ = path;
+    policy_.keyring_ = std::move(path);
   }
 
-  void read_defaults(const config_setting_t& group, size_t file) {
-    const Report wrong = report(file);
-    if (!config_setting_is_group(&group)) return wrong.type(group, "a group { }");
-    for (const config_setting_t* section : elements(group)) {
-      if (auto direction = read_section_name(*section, wrong))
-        read_section(*section, *direction, file, {}, defaults(*direction));
-    }
+  void read_defaults(const Node& group) {
+    if (!group.is_group()) return report_.type(group, "a group { }");
+    for (const Node& section : group.children)
+      if (auto direction = read_section_name(section))
+        read_section(section, *direction, false, {}, defaults(*direction));
   }
 
-  void read_rules(size_t file) {
-    if (parsed_[file].document.port != 0) return read_port_file(file);
-    const config_setting_t* rules = config_lookup(parsed_[file].tree.get(), "rules");
-    if (!rules) return;
-    const Report wrong = report(file);
-    if (!config_setting_is_list(rules))
-      return wrong.type(*rules, "a list of groups, ( { ... }, { ... } )");
-    int number = 0;
-    for (const config_setting_t* rule : elements(*rules)) {
-      number++;
-      if (config_setting_is_group(rule)) {
-        read_rule(*rule, number, file);
+  std::optional<Direction> read_section_name(const Node& node) {
+    if (!contains(section_keys, node.name)) {
+      if (is_setting_key(node.name)) {
+        report_.key(node, "belongs inside inbound = { } or outbound = { }");
+      } else if (contains(global_keys, node.name)) {
+        report_.key(node, "belongs in gaiter.conf");
       } else {
-        wrong.type(*rule, "a group { } for each rule");
+        report_.unknown_key(node, section_keys);
+      }
+      return {};
+    }
+    if (!node.is_group()) {
+      report_.type(node, "a group { }");
+      return {};
+    }
+    return node.name == "inbound" ? Direction::inbound : Direction::outbound;
+  }
+
+  // `also`: keys that are valid here and that somebody else reads.
+  void read_section(const Node& group, Direction direction, bool both,
+                    std::span<const std::string_view> also, Layer& layer) {
+    std::vector<std::string_view> others(also.begin(), also.end());
+    for (const Node& node : group.children) {
+      if (contains(also, node.name) || !contains(rule_keys, node.name)) continue;
+      report_.key(node, "belongs to a rule in gaiter.conf");
+      others.push_back(node.name);
+    }
+    read_settings(group, direction, both, others, layer, report_);
+  }
+
+  // ---- rules ----
+
+  void read_rules(const Parsed& parsed) {
+    if (parsed.document.port != 0) return read_port_file(parsed);
+    const Node* const rules = parsed.root.find("rules");
+    if (rules == nullptr) return;
+    if (rules->type != Node::Type::list)
+      return report_.type(*rules, "a list of groups, ( { ... }, { ... } )");
+    int number = 0;
+    for (const Node& rule : rules->children) {
+      number++;
+      if (rule.is_group()) {
+        read_rule(rule, number, parsed.document.basename);
+      } else {
+        report_.type(rule, "a group { } for each rule");
       }
     }
   }
 
-  void read_port_file(size_t file) {
-    const Report wrong = report(file);
-    const Document& document = parsed_[file].document;
-    const auto sections = top_level(file);
-    if (sections.empty()) wrong.add(0, "says nothing: expected inbound = { }, outbound = { }");
-    for (const config_setting_t* section : sections) {
-      const auto direction = read_section_name(*section, wrong);
+  void read_port_file(const Parsed& parsed) {
+    const Document& document = parsed.document;
+    if (parsed.root.children.empty())
+      report_.add(parsed.root.file, 0, "says nothing: expected inbound = { }, outbound = { }");
+    for (const Node& section : parsed.root.children) {
+      const auto direction = read_section_name(section);
       if (!direction) continue;
-      Layer layer = defaults(*direction);
-      read_section(*section, *direction, file, {}, layer);
       Rule rule;
       rule.name = document.basename + ":" + std::string(to_string(*direction));
       rule.direction = *direction;
       ports(rule) = {{document.port, document.port}};
-      add(std::move(rule), file, line_of(*section), layer);
+      add(std::move(rule), section, false, {});
     }
   }
 
@@ -146,107 +198,45 @@ class Loader {
     return rule.direction == Direction::inbound ? rule.local_ports : rule.remote_ports;
   }
 
-  static std::optional<Direction> read_section_name(const config_setting_t& setting,
-                                                    const Report& wrong) {
-    const std::string_view name = config_setting_name(&setting);
-    if (!contains(section_keys, name)) {
-      if (is_setting_key(name)) {
-        wrong.key(setting, "belongs inside inbound = { } or outbound = { }");
-      } else if (contains(global_keys, name)) {
-        wrong.key(setting, "belongs in gaiter.conf");
-      } else {
-        wrong.key(setting, "unknown key; " + suggest_key(name, section_keys));
-      }
-      return {};
-    }
-    if (!config_setting_is_group(&setting)) {
-      wrong.type(setting, "a group { }");
-      return {};
-    }
-    return name == "inbound" ? Direction::inbound : Direction::outbound;
-  }
-
-  // `also`: keys that are valid here and that somebody else reads.
-  void read_section(const config_setting_t& group, Direction direction, size_t file,
-                    std::span<const std::string_view> also, Layer& layer) {
-    const Report wrong = report(file);
-    for (const config_setting_t* setting : elements(group)) {
-      const std::string_view name = config_setting_name(setting);
-      if (contains(also, name)) continue;
-      if (contains(rule_keys, name)) {
-        wrong.key(*setting, "belongs to a rule in gaiter.conf");
-        continue;
-      }
-      read_setting(*setting, direction, static_cast<int>(file), also, layer, wrong);
-    }
-  }
-
-  void read_rule(const config_setting_t& group, int number, size_t file) {
-    const Report wrong = report(file);
-    const config_setting_t* direction = config_setting_get_member(&group, "direction");
+  void read_rule(const Node& group, int number, const std::string& basename) {
+    const Node* const direction = group.find("direction");
+    if (direction == nullptr)
+      return report_.add(group.file, group.line,
+                         "direction is missing: a rule is \"inbound\", \"outbound\" or \"both\"");
+    RuleDirection written;
+    if (!read_word<RuleDirection>(*direction, rule_direction_words, written, report_)) return;
     Rule rule;
-    if (!direction) {
-      wrong.add(line_of(group), "direction is missing: a rule is \"inbound\" or \"outbound\"");
-      return;
-    }
-    if (!read_word<Direction>(*direction, direction_words, rule.direction, wrong)) return;
-    const std::string& file_name = parsed_[file].document.basename;
-    rule.name = (file_name.empty() ? "" : file_name + ":") + "rule " + std::to_string(number);
-    if (const auto* local = config_setting_get_member(&group, "local_ports"))
-      read_ports(*local, rule.local_ports, wrong);
-    if (const auto* remote = config_setting_get_member(&group, "remote_ports"))
-      read_ports(*remote, rule.remote_ports, wrong);
-    if (const auto* name = config_setting_get_member(&group, "name"))
-      read_name(*name, rule.name, wrong);
-    Layer layer = defaults(rule.direction);
-    read_section(group, rule.direction, file, rule_keys, layer);
-    add(std::move(rule), file, line_of(group), layer);
-  }
-
-  static void read_ports(const config_setting_t& setting, std::vector<PortRange>& ranges,
-                         const Report& wrong) {
-    const bool several = config_setting_is_array(&setting) || config_setting_is_list(&setting);
-    const auto written = several ? elements(setting) : std::vector{&setting};
-    if (written.empty())
-      wrong.key(setting, "matches nothing when empty; leave it out to match any port");
-    if (written.size() > max_ranges)
-      return wrong.key(setting, "more than " + std::to_string(max_ranges) +
-                                    " ports; write ranges, or several rules");
-    for (const config_setting_t* element : written) {
-      std::string text;
-      if (config_setting_type(element) == CONFIG_TYPE_STRING) {
-        text = config_setting_get_string(element);
-      } else if (config_setting_type(element) == CONFIG_TYPE_INT) {
-        text = std::to_string(config_setting_get_int(element));
-      } else {
-        wrong.type(*element, "a port, a range such as \"6000-6100\", or a list of these");
-        continue;
-      }
-      if (auto range = parse_port_range(text)) {
-        ranges.push_back(*range);
-      } else {
-        wrong.value(*element, range.error());
-      }
+    rule.name = (basename.empty() ? "" : basename + ":") + "rule " + std::to_string(number);
+    if (const Node* const name = group.find("name")) read_name(*name, rule.name);
+    read_conditions(group, rule, accounts_, report_);
+    const bool both = written == RuleDirection::both;
+    for (Direction one : {Direction::inbound, Direction::outbound}) {
+      if (!both && written != static_cast<RuleDirection>(one)) continue;
+      rule.direction = one;
+      add(rule, group, both, rule_keys);
     }
   }
 
-  void read_name(const config_setting_t& setting, std::string& out, const Report& wrong) {
+  void read_name(const Node& node, std::string& out) {
     std::string name;
-    if (!read_text(setting, name, wrong)) return;
+    if (!read_text(node, name, report_)) return;
     if (name.empty() || plain(name) != name)
-      return wrong.value(setting, "expected a short name of printable characters");
+      return report_.value(node, "expected a short name of printable characters");
     if (!names_.insert(name).second)
-      return wrong.value(setting, "another rule has this name already");
+      return report_.value(node, "another rule has this name already");
     out = name;
   }
 
-  void add(Rule rule, size_t file, int line, const Layer& layer) {
-    rule.file = parsed_[file].document.name;
-    rule.line = line;
-    rule.settings = layer.settings;
-    if (rule.is_tls_server() && rule.settings.certificates.empty())
-      rule.settings.certificates = {""};
+  // Puts the settings of `group` into the rule, and the rule into the policy.
+  void add(Rule rule, const Node& group, bool both, std::span<const std::string_view> also) {
+    const Layer& base = defaults(rule.direction);
+    Layer layer = base;
+    read_section(group, rule.direction, both, also, layer);
+    rule.file = policy_.files_[static_cast<size_t>(group.file)];
+    rule.line = group.line;
+    rule.settings = std::move(layer.settings);
     rule.origins = layer.origins;
+    resolve(rule, group.file, base, report_);
     policy_.rules_.push_back(std::move(rule));
   }
 
@@ -261,8 +251,11 @@ class Loader {
   }
 
   Policy& policy_;
+  const Report report_;
   std::vector<Error>& errors_;
   std::vector<Parsed> parsed_;
+  Accounts accounts_;
+  size_t includes_ = 0;
   Layer inbound_defaults_;
   Layer outbound_defaults_;
   std::set<std::string> names_;  // that rules were given

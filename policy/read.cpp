@@ -125,4 +125,12 @@ std::expected<std::string, Error> Directory::read(const std::string& name) const
   return text;
 }
 
+std::expected<std::string, Error> read_file(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  const bool bare = slash == std::string::npos;
+  auto directory = Directory::open(bare ? "." : path.substr(0, slash == 0 ? 1 : slash));
+  if (!directory) return std::unexpected(directory.error());
+  return directory->read(bare ? path : path.substr(slash + 1));
+}
+
 }  // namespace gaiter::policy

@@ -46,4 +46,7 @@ class Directory {
   int fd_;
 };
 
+// A file by its path: its directory, which must pass the checks, and the file in it.
+std::expected<std::string, Error> read_file(const std::string& path);
+
 }  // namespace gaiter::policy

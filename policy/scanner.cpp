@@ -6,7 +6,7 @@
 namespace gaiter::policy {
 namespace {
 
-constexpr size_t max_digits = 9;  // what always fits libconfig's int; it would wrap silently
+constexpr size_t max_digits = 18;  // what always fits 64 bits
 
 bool is_letter(char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '*'; }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -39,8 +39,11 @@ Token Scanner::next() {
   if (at_ == text_.size()) return {Token::end, "", line_};
   const char c = text_[at_];
   if (c == '\0') return {Token::mistake, "a NUL byte: this is not a text file", line_};
-  if (text_.substr(at_).starts_with("@include"))
-    return {Token::mistake, "@include is not supported; rules may be spread over policy.d", line_};
+  constexpr std::string_view include = "@include";
+  if (text_.substr(at_).starts_with(include)) {
+    at_ += include.size();
+    return {Token::include, include, line_};
+  }
   if (c == '"') return string();
   if (is_digit(c) || c == '+' || c == '-' || c == '.') return number();
   const size_t start = at_++;
@@ -69,7 +72,7 @@ std::string_view Scanner::skip_blanks_and_comments() {
   return "";
 }
 
-// libconfig lets text run over lines, and a forgotten quote swallow them.
+// Text ends on its line, or a forgotten quote would swallow those that follow.
 Token Scanner::string() {
   const size_t start = at_++;
   for (; at_ < text_.size() && text_[at_] != '\n' && text_[at_] != '\0'; at_++) {
@@ -78,7 +81,7 @@ Token Scanner::string() {
       return {Token::string, text_.substr(start, at_ - start), line_};
     }
     if (text_[at_] != '\\') continue;
-    // libconfig would end the value there.
+    // Whoever takes it as a C string would see less than an auditor.
     if (text_.substr(at_).starts_with("\\x00"))
       return {Token::mistake, "a text must not contain the character \\x00", line_};
     if (at_ + 1 < text_.size() && text_[at_ + 1] != '\n') at_++;

@@ -10,6 +10,7 @@ struct Token {
   static constexpr char word = 'w';
   static constexpr char number = 'n';
   static constexpr char string = 's';
+  static constexpr char include = 'i';
   static constexpr char end = 'e';
   static constexpr char mistake = 'm';
   char kind;

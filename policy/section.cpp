@@ -1,185 +1,235 @@
 #include "policy/section.h"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
-#include <cmath>
+
+#include "policy/peer_pattern.h"
+#include "policy/setting_readers.h"
+#include "policy/values.h"
+#include "policy/vocabulary.h"
 
 namespace gaiter::policy {
 namespace {
 
-constexpr double min_timeout = 0.1;
-constexpr double max_timeout = 600;
-constexpr size_t max_label = 64;
-constexpr size_t max_host_name = 253;  // RFC 1035, section 2.3.4, as text
-
-// As keyring/FORMAT.md defines it; "" is allowed here for the default.
-bool is_label(std::string_view text) {
-  const bool letters = std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z') ||
-           std::string_view("._-+@").find(c) != std::string_view::npos;
-  });
-  return letters && text.size() <= max_label && !text.starts_with('.') && !text.starts_with('-');
-}
-
-bool is_ip_address(const std::string& text) {
-  unsigned char address[sizeof(in6_addr)];
-  return inet_pton(AF_INET, text.c_str(), address) == 1 ||
-         inet_pton(AF_INET6, text.c_str(), address) == 1;
-}
-
-// Letters, digits, hyphens and (as seen in the wild) underscores between dots.
-bool is_host_name(std::string_view text) {
-  if (text.size() > max_host_name) return false;
-  while (true) {
-    const std::string_view label = text.substr(0, text.find('.'));
-    const bool letters = std::all_of(label.begin(), label.end(), [](char c) {
-      return (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z') || c == '-' || c == '_';
-    });
-    if (label.empty() || label.size() > 63 || !letters || label.front() == '-') return false;
-    if (label.size() == text.size()) return true;
-    text.remove_prefix(label.size() + 1);
-  }
-}
-
-bool read_certificate(const config_setting_t& setting, Settings& out, const Report& report) {
-  std::string label;
-  if (!read_text(setting, label, report)) return false;
-  if (!is_label(label)) {
-    report.value(setting,
-                 "not a label; expected the label of an entry of the keyring, not a file "
-                 "(gaiter keyring list shows the labels)");
-    return false;
-  }
-  out.certificates.clear();
-  if (!label.empty()) out.certificates.push_back(label);
-  return true;
-}
-
-bool read_server_name(const config_setting_t& setting, Settings& out, const Report& report) {
-  std::string name;
-  if (!read_text(setting, name, report)) return false;
-  if (!name.empty() && !is_host_name(name) && !is_ip_address(name)) {
-    report.value(setting, "not a host name; expected one name or address, such as \"db.example\"");
-    return false;
-  }
-  out.server_name = name;
-  return true;
-}
-
-bool read_min_version(const config_setting_t& setting, Settings& out, const Report& report) {
-  constexpr std::string_view refused[] = {"SSLv2", "SSLv3", "TLSv1", "TLSv1.0", "TLSv1.1"};
-  if (config_setting_type(&setting) == CONFIG_TYPE_STRING) {
-    for (std::string_view old : refused) {
-      if (edit_distance(config_setting_get_string(&setting), old) != 0) continue;
-      report.value(setting, std::string("too old: ") +
-                                (old.starts_with("SSL") ? "SSL is broken"
-                                                        : "RFC 8996 forbids TLS 1.0 and 1.1") +
-                                "; \"TLSv1.2\" is the oldest that Gaiter speaks");
-      return false;
-    }
-  }
-  return read_word<Version>(setting, version_words, out.min_version, report);
-}
-
-bool read_timeout(const config_setting_t& setting, Settings& out, const Report& report) {
-  if (!config_setting_is_number(&setting)) {
-    report.type(setting, "seconds, from 0.1 to 600");
-    return false;
-  }
-  const double seconds = config_setting_type(&setting) == CONFIG_TYPE_FLOAT
-                             ? config_setting_get_float(&setting)
-                             : static_cast<double>(config_setting_get_int64(&setting));
-  if (!(seconds >= min_timeout && seconds <= max_timeout)) {
-    report.value(setting, "out of range; expected seconds, from 0.1 to 600");
-    return false;
-  }
-  out.handshake_timeout = std::chrono::milliseconds(static_cast<long>(seconds * 1000 + 0.5));
-  return true;
-}
+using std::chrono::milliseconds;
 
 struct Key {
   std::string_view name;
-  bool inbound;
-  bool outbound;
-  bool (*read)(const config_setting_t&, Settings&, const Report&);
+  bool server;  // belongs to the TLS server
+  bool client;  // belongs to the TLS client
+  bool (*read)(const Node&, Settings&, const Report&);
   std::string (*show)(const Settings&);
 };
 
-// In the order of struct Settings, which Rule::origins follows.
-constexpr Key keys[] = {
-    {"tls", true, true,
-     [](const config_setting_t& s, Settings& out, const Report& report) {
-       return read_word<Tls>(s, tls_words, out.tls, report);
-     },
-     [](const Settings& s) { return quote(to_string(s.tls)); }},
-    {"certificate", true, true, read_certificate,
-     [](const Settings& s) { return quote(s.certificates.empty() ? "" : s.certificates[0]); }},
-    {"client_auth", true, false,
-     [](const config_setting_t& s, Settings& out, const Report& report) {
-       return read_word<ClientAuth>(s, client_auth_words, out.client_auth, report);
-     },
-     [](const Settings& s) { return quote(to_string(s.client_auth)); }},
-    {"verify", false, true,
-     [](const config_setting_t& s, Settings& out, const Report& report) {
-       return read_word<Verify>(s, verify_words, out.verify, report);
-     },
-     [](const Settings& s) { return quote(to_string(s.verify)); }},
-    {"server_name", false, true, read_server_name,
-     [](const Settings& s) { return quote(s.server_name); }},
-    {"min_version", true, true, read_min_version,
-     [](const Settings& s) { return quote(to_string(s.min_version)); }},
-    {"handshake_timeout", true, true, read_timeout,
-     [](const Settings& s) {
-       return shortest(static_cast<double>(s.handshake_timeout.count()) / 1000);
-     }},
-    {"truncation", true, true,
-     [](const config_setting_t& s, Settings& out, const Report& report) {
-       return read_word<Truncation>(s, truncation_words, out.truncation, report);
-     },
-     [](const Settings& s) { return quote(to_string(s.truncation)); }},
-};
-static_assert(std::size(keys) <= setting_count);
-
-bool valid_in(const Key& key, Direction direction) {
-  return direction == Direction::inbound ? key.inbound : key.outbound;
+// `Words` is the vocabulary of a setting whose value is one word.
+template <auto Member, const auto& Words>
+bool read_word_setting(const Node& node, Settings& out, const Report& report) {
+  return read_word<std::remove_cvref_t<decltype(out.*Member)>>(node, Words, out.*Member, report);
 }
 
-std::vector<std::string_view> names_in(Direction direction) {
-  std::vector<std::string_view> names;
-  for (const Key& key : keys)
-    if (valid_in(key, direction)) names.push_back(key.name);
-  return names;
+template <auto Member>
+std::string show_word(const Settings& s) {
+  return quote(to_string(s.*Member));
+}
+
+template <auto Member>
+bool read_flag(const Node& node, Settings& out, const Report& report) {
+  return read_boolean(node, out.*Member, report);
+}
+
+template <auto Member>
+std::string show_flag(const Settings& s) {
+  return s.*Member ? "true" : "false";
+}
+
+std::string show_seconds(milliseconds time) {
+  return shortest(static_cast<double>(time.count()) / 1000);
+}
+
+template <class List, class Show>
+std::string show_list(const List& list, Show show) {
+  std::string text;
+  for (const auto& element : list) text += (text.empty() ? "" : ", ") + quote(show(element));
+  return text.empty() ? "[ ]" : "[ " + text + " ]";
+}
+
+const std::string& same(const std::string& text) { return text; }
+
+// One text as it is, several as a list.
+template <class List, class Show>
+std::string show_one_or_more(const List& list, Show show) {
+  return list.size() == 1 ? quote(show(list.front())) : show_list(list, show);
+}
+
+std::string label_word(const std::string& label) { return label.empty() ? "default" : label; }
+
+std::string show_certificates(const std::vector<std::string>& labels) {
+  return labels.empty() ? "\"none\"" : show_one_or_more(labels, label_word);
+}
+
+std::string show_sni(const Settings& s) {
+  std::string text;
+  for (const SniEntry& entry : s.sni)
+    text += " " + quote(entry.pattern) + " = " + show_certificates(entry.labels) + ";";
+  return "{" + text + " }";
+}
+
+std::string show_until(const Settings& s) {
+  if (!s.until) return "\"\"";
+  const std::chrono::year_month_day day(*s.until);
+  const auto two = [](unsigned n) { return (n < 10 ? "-0" : "-") + std::to_string(n); };
+  return quote(std::to_string(static_cast<int>(day.year())) +
+               two(static_cast<unsigned>(day.month())) + two(static_cast<unsigned>(day.day())));
+}
+
+std::string show_peer(const PeerPattern& peer) { return to_string(peer); }
+
+std::string show_allow(const Settings& s) {
+  return s.allow_any_trusted ? "\"any-trusted\"" : show_list(s.allow, show_peer);
+}
+
+std::string show_session(const Settings& s) {
+  return "{ cache = " + std::to_string(s.session.cache) +
+         "; lifetime = " + std::to_string(s.session.lifetime.count()) +
+         "; tickets = " + std::to_string(s.session.tickets) +
+         "; ticket_keys = " + quote(s.session.ticket_keys) + "; }";
+}
+
+std::string show_rekey(const Settings& s) {
+  std::string text;
+  if (s.rekey.bytes > 0) text += " bytes = " + std::to_string(s.rekey.bytes) + ";";
+  if (s.rekey.seconds.count() > 0)
+    text += " seconds = " + std::to_string(s.rekey.seconds.count()) + ";";
+  return "{" + text + " }";
+}
+
+bool read_map_file(const Node& node, Settings& out, const Report& report) {
+  return read_path(node, true, "/etc/gaiter/user.map", out.map_file, report);
+}
+
+bool read_handshake_timeout(const Node& node, Settings& out, const Report& report) {
+  return read_seconds(node, milliseconds(100), milliseconds(600'000), out.handshake_timeout,
+                      report);
+}
+
+bool read_close_timeout(const Node& node, Settings& out, const Report& report) {
+  return read_seconds(node, milliseconds(0), milliseconds(60'000), out.close_timeout, report);
+}
+
+using S = Settings;
+
+// In the order of enum Setting, which Rule::origins follows.
+constexpr Key keys[] = {
+    {"tls", true, true, read_word_setting<&S::tls, tls_words>, show_word<&S::tls>},
+    {"role", true, true, read_word_setting<&S::role, role_words>, show_word<&S::role>},
+    {"mode", true, true, read_word_setting<&S::mode, mode_words>, show_word<&S::mode>},
+    {"until", true, true, read_until, show_until},
+    {"certificate", true, true, read_certificate,
+     [](const S& s) { return show_certificates(s.certificates); }},
+    {"sni", true, false, read_sni, show_sni},
+    {"sni_unmatched", true, false, read_word_setting<&S::sni_unmatched, sni_unmatched_words>,
+     show_word<&S::sni_unmatched>},
+    {"client_auth", true, false, read_word_setting<&S::client_auth, client_auth_words>,
+     show_word<&S::client_auth>},
+    {"allow", true, true, read_allow, show_allow},
+    {"deny", true, true, read_deny, [](const S& s) { return show_list(s.deny, show_peer); }},
+    {"map_user", true, false, read_flag<&S::map_user>, show_flag<&S::map_user>},
+    {"map_file", true, false, read_map_file, [](const S& s) { return quote(s.map_file); }},
+    {"verify", false, true, read_word_setting<&S::verify, verify_words>, show_word<&S::verify>},
+    {"pins", false, true, read_pins,
+     [](const S& s) {
+       return show_list(s.pins, [](const Sha256& pin) { return "sha256:" + hex(pin); });
+     }},
+    {"server_name", false, true, read_server_name, [](const S& s) { return quote(s.server_name); }},
+    {"profile", true, true, read_word_setting<&S::profile, profile_words>, show_word<&S::profile>},
+    {"min_version", true, true, read_min_version, show_word<&S::min_version>},
+    {"max_version", true, true, read_max_version, show_word<&S::max_version>},
+    {"suites", true, true, read_suites, [](const S& s) { return show_list(s.suites, same); }},
+    {"groups", true, true, read_groups,
+     [](const S& s) {
+       return show_list(s.groups, [](const Group& g) { return g.name + (g.required ? "!" : ""); });
+     }},
+    {"signatures", true, true, read_signatures,
+     [](const S& s) { return show_list(s.signatures, same); }},
+    {"alpn", true, true, read_alpn, [](const S& s) { return show_list(s.alpn, same); }},
+    {"session", true, true, read_session, show_session},
+    {"rekey", true, true, read_rekey, show_rekey},
+    {"handshake_timeout", true, true, read_handshake_timeout,
+     [](const S& s) { return show_seconds(s.handshake_timeout); }},
+    {"close_timeout", true, true, read_close_timeout,
+     [](const S& s) { return show_seconds(s.close_timeout); }},
+    {"truncation", true, true, read_word_setting<&S::truncation, truncation_words>,
+     show_word<&S::truncation>},
+    {"ocsp", true, false, read_word_setting<&S::ocsp, ocsp_words>, show_word<&S::ocsp>},
+    {"must_staple", false, true, read_flag<&S::must_staple>, show_flag<&S::must_staple>},
+    {"revocation", true, true, read_word_setting<&S::revocation, revocation_words>,
+     show_word<&S::revocation>},
+    {"on_change", true, true, read_word_setting<&S::on_change, on_change_words>,
+     show_word<&S::on_change>},
+    {"engine", true, true, read_word_setting<&S::engine, engine_words>, show_word<&S::engine>},
+    {"accelerator", true, true, read_word_setting<&S::accelerator, accelerator_words>,
+     show_word<&S::accelerator>},
+};
+static_assert(std::size(keys) == setting_count);
+static_assert(static_cast<size_t>(Setting::accelerator) + 1 == setting_count);
+
+bool valid_in(const Key& key, bool server) { return server ? key.server : key.client; }
+
+const Key* find_key(std::string_view name) {
+  const auto found = std::ranges::find(keys, name, &Key::name);
+  return found == std::end(keys) ? nullptr : found;
+}
+
+bool is_server(Role role, Direction direction) {
+  return role == Role::automatic ? direction == Direction::inbound : role == Role::server;
+}
+
+// Before all other settings: it says which of them are valid.
+Role role_of(const Node& group, const Settings& base) {
+  Role role = base.role;
+  if (const Node* node = group.find("role"))
+    for (const Word<Role>& word : role_words)
+      if (node->text == word.text) role = word.value;
+  return role;
+}
+
+std::string why_misplaced(bool server, Role role) {
+  if (role == Role::automatic)
+    return server ? "belongs to outbound, not to inbound" : "belongs to inbound, not to outbound";
+  return server ? "belongs to a TLS client, and role is \"server\""
+                : "belongs to a TLS server, and role is \"client\"";
 }
 
 }  // namespace
 
-bool is_setting_key(std::string_view name) {
-  return std::any_of(std::begin(keys), std::end(keys),
-                     [name](const Key& key) { return key.name == name; });
-}
+bool is_setting_key(std::string_view name) { return find_key(name) != nullptr; }
 
-void read_setting(const config_setting_t& setting, Direction direction, int file,
-                  std::span<const std::string_view> also, Layer& layer, const Report& report) {
-  const std::string_view name = config_setting_name(&setting);
-  const Key* key = std::find_if(std::begin(keys), std::end(keys),
-                                [name](const Key& k) { return k.name == name; });
-  if (key == std::end(keys)) {
-    std::vector<std::string_view> valid = names_in(direction);
-    valid.insert(valid.end(), also.begin(), also.end());
-    report.key(setting, "unknown key; " + suggest_key(name, valid));
-  } else if (!valid_in(*key, direction)) {
-    report.key(setting, direction == Direction::inbound ? "belongs to outbound, not to inbound"
-                                                        : "belongs to inbound, not to outbound");
-  } else if (key->read(setting, layer.settings, report)) {
-    layer.origins[static_cast<size_t>(key - keys)] = {file, line_of(setting)};
+void read_settings(const Node& group, Direction direction, bool both,
+                   std::span<const std::string_view> also, Layer& layer, const Report& report) {
+  const Role role = role_of(group, layer.settings);
+  const bool server = is_server(role, direction);
+  for (const Node& node : group.children) {
+    if (std::ranges::find(also, node.name) != also.end()) continue;
+    const Key* key = find_key(node.name);
+    if (key == nullptr) {
+      std::vector<std::string_view> valid;
+      for (const Key& k : keys)
+        if (valid_in(k, server)) valid.push_back(k.name);
+      valid.insert(valid.end(), also.begin(), also.end());
+      report.unknown_key(node, valid);
+    } else if (!valid_in(*key, server)) {
+      if (!both || role != Role::automatic) report.key(node, why_misplaced(server, role));
+    } else if (server && node.name == "certificate" && node.text == "none") {
+      report.value(node, "a TLS server needs a certificate");
+    } else if (key->read(node, layer.settings, report)) {
+      layer.origins[static_cast<size_t>(key - keys)] = {node.file, node.line};
+    }
   }
 }
 
 std::vector<EffectiveSetting> Policy::effective(const Rule& rule) const {
   std::vector<EffectiveSetting> list;
   for (size_t i = 0; i < std::size(keys); i++) {
-    if (!valid_in(keys[i], rule.direction)) continue;
+    if (!valid_in(keys[i], rule.is_tls_server())) continue;
     const Origin origin = rule.origins[i];
     std::string from = origin.file < 0 ? "default"
                                        : files_[static_cast<size_t>(origin.file)] + ":" +

@@ -42,15 +42,7 @@ class Reader {
       : documents_(documents), errors_(errors) {}
 
   void read_file(const std::string& path) {
-    const size_t slash = path.rfind('/');
-    std::string parent = slash == std::string::npos ? "." : path.substr(0, slash + 1);
-    if (parent.size() > 1 && parent.ends_with('/')) parent.pop_back();
-    const std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
-    auto directory = Directory::open(parent);
-    if (!directory) {
-      errors_.push_back(directory.error());
-      return;
-    }
+    const std::string name = path.substr(path.rfind('/') + 1);
     uint16_t port = 0;
     if (name.ends_with(suffix) && is_all_digits(stem_of(name))) {
       auto named = port_of(name);
@@ -60,7 +52,7 @@ class Reader {
       }
       port = *named;
     }
-    add(*directory, name, port);
+    add(path, name, port, policy::read_file(path));
   }
 
   // Either layout: gaiter.conf and policy.d, or a directory of <port>.conf files.
@@ -93,9 +85,9 @@ class Reader {
     for (const std::string& name : *names) {
       if (!is_policy_file(name)) continue;
       if (is_root && name == "gaiter.conf") {
-        add(*directory, name, 0);
+        add(directory->path_of(name), name, 0, directory->read(name));
       } else if (auto port = port_of(name)) {
-        add(*directory, name, *port);
+        add(directory->path_of(name), name, *port, directory->read(name));
       } else {
         errors_.push_back({directory->path_of(name), 0, port.error()});
       }
@@ -103,13 +95,13 @@ class Reader {
     return is_root && std::find(names->begin(), names->end(), "policy.d") != names->end();
   }
 
-  void add(const Directory& directory, const std::string& name, uint16_t port) {
-    auto text = directory.read(name);
+  void add(const std::string& path, const std::string& name, uint16_t port,
+           std::expected<std::string, Error> text) {
     if (!text) {
       errors_.push_back(text.error());
       return;
     }
-    documents_.push_back({directory.path_of(name), name, std::move(*text), port});
+    documents_.push_back({path, name, std::move(*text), port});
   }
 
   std::vector<Document>& documents_;
@@ -165,7 +157,7 @@ std::expected<uint16_t, std::string> port_of(std::string_view basename) {
 
 std::vector<Document> read_documents(const Source& source, std::vector<Error>& errors) {
   std::vector<Document> documents;
-  if (!source.text.empty()) documents.push_back({"GAITER_POLICY_TEXT", "", source.text, 0});
+  if (!source.text.empty()) documents.push_back({std::string(text_name), "", source.text, 0});
   if (source.path.empty()) return documents;
   Reader reader(documents, errors);
   if (Directory::exists(source.path)) {

@@ -11,6 +11,9 @@
 
 namespace gaiter::policy {
 
+// What a document is called that came from Source::text.
+inline constexpr std::string_view text_name = "GAITER_POLICY_TEXT";
+
 struct Document {
   std::string name;      // as errors show it: a path, or "GAITER_POLICY_TEXT"
   std::string basename;  // "6379.conf"; "" for GAITER_POLICY_TEXT

@@ -1,36 +1,39 @@
-// From a policy's text to libconfig's tree of settings.
+// From a policy's text to its tree.
 //
-// libconfig parses; but its errors are two words, it leaks the text that it holds
-// when it finds one, and some mistakes it takes in silence (text that runs into
-// the next line, a number too large for an int, a NUL). So the text is checked
-// beforehand, against the same grammar, with words for a person.
+// The syntax is libconfig's, read by a parser of our own: it says file and line
+// through @include, takes names in quotes as keys where they are data, bounds
+// everything, uses neither stdio nor the locale, and has words for each mistake.
 #pragma once
 
-#include <libconfig.h>
-
 #include <expected>
-#include <memory>
-#include <optional>
+#include <functional>
 #include <string>
 #include <string_view>
+
+#include "policy/node.h"
 
 namespace gaiter::policy {
 
 struct SyntaxError {
+  int file;
   int line;
   std::string message;
 };
 
-struct TreeDeleter {
-  void operator()(config_t* tree) const;
+// The text of a file that another includes.
+struct Included {
+  int file;  // its index
+  std::string text;
 };
-using Tree = std::unique_ptr<config_t, TreeDeleter>;
 
-// Thread-safe; touches neither files nor stdio.
-std::expected<Tree, SyntaxError> parse(const std::string& text);
+// Reads the file that `path` names in the file `from`; the error is why not.
+using Includer =
+    std::function<std::expected<Included, std::string>(int from, const std::string& path)>;
 
-// The first mistake of grammar; nothing if there is none. What passes is safe to
-// hand to libconfig: it includes no file and its nesting is bounded.
-std::optional<SyntaxError> find_mistake(std::string_view text);
+inline constexpr int max_include_depth = 8;
+
+// The settings of a text, as a group without a name, or the first mistake.
+// Thread-safe.
+std::expected<Node, SyntaxError> parse(std::string_view text, int file, const Includer& include);
 
 }  // namespace gaiter::policy

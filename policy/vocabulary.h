@@ -17,6 +17,12 @@ struct Word {
 
 inline constexpr Word<Direction> direction_words[] = {{"inbound", Direction::inbound},
                                                       {"outbound", Direction::outbound}};
+// Of a rule; `both` makes two of it.
+enum class RuleDirection : uint8_t { inbound, outbound, both };
+inline constexpr Word<RuleDirection> rule_direction_words[] = {
+    {"inbound", RuleDirection::inbound},
+    {"outbound", RuleDirection::outbound},
+    {"both", RuleDirection::both}};
 inline constexpr Word<Tls> tls_words[] = {{"required", Tls::required},
                                           {"optional", Tls::optional},
                                           {"off", Tls::off},

@@ -12,8 +12,12 @@ def _value(value):
         return str(value)
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, int):
+    if isinstance(value, (int, float)):
         return str(value)
+    if isinstance(value, (list, tuple)):
+        return "( " + ", ".join(_value(element) for element in value) + " )"
+    if isinstance(value, dict):
+        return "{ " + " ".join(f"{key} = {_value(one)};" for key, one in value.items()) + " }"
     quoted = str(value).replace("\\", "\\\\").replace('"', '\\"')
     return f'"{quoted}"'
 
@@ -49,6 +53,8 @@ class PolicyDirectory:
 
     def _add(self, port, section, settings):
         settings.setdefault("tls", "required")
+        if settings.get("client_auth") == "required":
+            settings.setdefault("allow", "any-trusted")
         sections = self._ports.setdefault(port, {})
         sections[section] = settings
         self.text(port, "".join(_section(name, words) for name, words in sections.items()))
