@@ -48,6 +48,8 @@ struct Source {
   // none. With neither, /etc/gaiter if it exists. In secure-execution mode
   // (AT_SECURE, see getauxval(3)) the environment is ignored.
   static Source from_environment();
+  // The same for values that were taken from the environment before; nullptr is none.
+  static Source from_values(const char* path, const char* text);
 };
 
 class Matcher;  // policy/match.h

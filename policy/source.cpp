@@ -31,11 +31,6 @@ bool is_all_digits(std::string_view text) {
   return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
-std::string environment(const char* name) {
-  const char* value = getenv(name);
-  return value ? value : "";
-}
-
 class Reader {
  public:
   Reader(std::vector<Document>& documents, std::vector<Error>& errors)
@@ -126,11 +121,14 @@ void refuse_twins(std::vector<Document>& sorted, std::vector<Error>& errors) {
 }  // namespace
 
 Source Source::from_environment() {
+  if (getauxval(AT_SECURE) != 0) return from_values(nullptr, nullptr);
+  return from_values(getenv("GAITER_POLICY"), getenv("GAITER_POLICY_TEXT"));
+}
+
+Source Source::from_values(const char* path, const char* text) {
   Source source;
-  if (getauxval(AT_SECURE) == 0) {
-    source.path = environment("GAITER_POLICY");
-    source.text = environment("GAITER_POLICY_TEXT");
-  }
+  if (path != nullptr) source.path = path;
+  if (text != nullptr) source.text = text;
   if (!source.path.empty() || !source.text.empty()) return source;
   // Only a directory that is certainly not there is no policy: one that cannot
   // be reached must be an error when it is loaded.

@@ -8,6 +8,7 @@
 #include "keyring/keyring.h"
 #include "shim/context_settings.h"
 #include "shim/core.h"
+#include "shim/exec_environment.h"
 #include "shim/log.h"
 #include "shim/process.h"
 
@@ -44,7 +45,10 @@ LoadedPolicy* blocked(const char* why) {
 }
 
 LoadedPolicy* load() {
-  const policy::Source source = policy::Source::from_environment();
+  // Not the environment of now: exim and Dovecot have cleaned theirs by then.
+  const policy::Source source =
+      policy::Source::from_values(exec_environment::value_at_start("GAITER_POLICY"),
+                                  exec_environment::value_at_start("GAITER_POLICY_TEXT"));
   auto read = policy::Policy::load(source);
   if (!read) {
     log::line(log::Level::error,

@@ -14,6 +14,7 @@ constexpr const char* kept_names[] = {"LD_PRELOAD", "GAITER_POLICY", "GAITER_POL
                                       "GAITER_LOG"};
 // "NAME=value" as at start, copied: programs write over their environment.
 constinit char* kept[std::size(kept_names)]{};
+constinit bool started = false;
 
 bool names(const char* entry, const char* name) {
   const size_t length = std::strlen(name);
@@ -34,13 +35,13 @@ bool has(char* const* environment, size_t i) {
 }  // namespace
 
 void start() {
+  started = true;
   if (getauxval(AT_SECURE) != 0) return;
-  const char* const preload = std::getenv(kept_names[0]);
-  // Preloaded by the system (/etc/ld.so.preload): then it will be again.
-  if (preload == nullptr || std::strstr(preload, "libgaiter") == nullptr) return;
   for (size_t i = 0; i < std::size(kept_names); ++i) {
     const char* const value = std::getenv(kept_names[i]);
     if (value == nullptr) continue;
+    // Preloaded by the system (/etc/ld.so.preload): then it will be again.
+    if (is_preload(i) && std::strstr(value, "libgaiter") == nullptr) continue;
     const size_t name_length = std::strlen(kept_names[i]);
     const size_t value_length = std::strlen(value);
     auto* const copy = static_cast<char*>(std::malloc(name_length + value_length + 2));
@@ -50,6 +51,14 @@ void start() {
     std::memcpy(copy + name_length + 1, value, value_length + 1);
     kept[i] = copy;
   }
+}
+
+const char* value_at_start(const char* name) {
+  if (!started) return getauxval(AT_SECURE) == 0 ? std::getenv(name) : nullptr;
+  for (const char* entry : kept) {
+    if (entry != nullptr && names(entry, name)) return entry + std::strlen(name) + 1;
+  }
+  return nullptr;
 }
 
 size_t size_needed(char* const* environment) {

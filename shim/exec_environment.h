@@ -1,5 +1,5 @@
-// The environment that a new program image gets: a program that cleans it does not
-// thereby take the protection off its children.
+// The environment as the process was started with: a program that cleans its own
+// does not thereby take the protection off itself, nor off its children.
 #pragma once
 
 #include <cstddef>
@@ -9,6 +9,10 @@ namespace gaiter::shim::exec_environment {
 // Copies what this process was started with: LD_PRELOAD and GAITER_*. Once, at
 // start; in secure-execution mode nothing is kept.
 void start();
+
+// One of GAITER_* as it was then; nullptr if it was not there, or in
+// secure-execution mode. Before start() the environment itself is asked.
+const char* value_at_start(const char* name);
 
 // How many pointers complete() needs for `environment`, with the closing nullptr;
 // 0 if nothing is missing and `environment` can be used as it is.

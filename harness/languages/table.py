@@ -87,6 +87,7 @@ LANGUAGES = (
     script("Perl", "perl", "{source}/{role}.pl"),
     script("Ruby", "ruby", "{source}/{role}.rb"),
     php("streams"),
+    php("sockets"),
     java("Blocking"),
     java("Nio"),
     script("Node", "node", "{source}/{role}.js"),

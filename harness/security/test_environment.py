@@ -122,3 +122,27 @@ def test_an_empty_environment_works(echo_port, processes, client_side):
                           *talk(f"connect:localhost:{port}", f"send:{SECRET}",
                                 f"expect:{len(SECRET)}")])
     assert talked(done)["expect"] == [repr(SECRET.encode())]
+
+
+def test_a_program_that_cleans_its_environment_keeps_its_policy(processes, ports, relay,
+                                                                server_side, client_side):
+    """As exim and Dovecot do, before their first socket."""
+    port = ports.free()
+    server_side.inbound(port)
+    clean = "import ctypes, runpy, sys; ctypes.CDLL(None).clearenv(); sys.argv[:1] = []; " \
+            "runpy.run_path(sys.argv[0], run_name='__main__')"
+
+    def cleaned(command):
+        return [*command[:2], "-c", clean, *command[2:]]
+
+    server = processes.start(cleaned(echo_server(port)), environment=server_side.environment())
+    wait_listening(port, server)
+    wire = relay(port, [SECRET.encode()])
+    client_side.outbound(wire.port)
+    done = processes.run(cleaned(talk(f"connect:localhost:{wire.port}", f"send:{SECRET}",
+                                      f"expect:{len(SECRET)}")),
+                         environment=client_side.environment())
+    assert talked(done)["expect"] == [repr(SECRET.encode())]
+    wire.prove(connections=1)
+    server_side.secured(1)
+    client_side.secured(1)
