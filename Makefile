@@ -16,9 +16,9 @@ LANGUAGE_PACKAGES = cargo default-jdk-headless erlang-base gawk gfortran gnat gn
 DAEMON_PACKAGES = apache2-bin distcc dovecot-imapd exim4-daemon-light git haproxy inetutils-inetd \
   inetutils-telnet inetutils-telnetd iperf3 ldap-utils lighttpd mariadb-client-core \
   mariadb-server-core mosquitto mosquitto-clients rsync slapd vsftpd
-TEST_PACKAGES = $(DEMO_PACKAGES) libcmocka-dev python3-pytest python3-pytest-xdist curl gnutls-bin \
-  iproute2 man-db memcached netcat-openbsd nginx-light postgresql procps python3-cryptography \
-  python3-pymemcache socat stunnel4 wrk $(LANGUAGE_PACKAGES) \
+TEST_PACKAGES = $(DEMO_PACKAGES) busybox-static gdb libcmocka-dev liburing-dev \
+  python3-pytest python3-pytest-xdist curl gnutls-bin iproute2 man-db memcached netcat-openbsd \
+  nginx-light postgresql procps python3-cryptography python3-pymemcache socat stunnel4 wrk $(LANGUAGE_PACKAGES) \
   $(DAEMON_PACKAGES)
 BENCH_PACKAGES = $(TEST_PACKAGES) python3-matplotlib
 LINT_PACKAGES = clang-format cppcheck flake8
@@ -54,7 +54,7 @@ SHIM_OBJECTS = $(call objects,shim)
 CLI_OBJECTS = $(call objects,cli)
 UNIT_TESTS = $(patsubst tests/%.cpp,$B/tests/%,$(wildcard tests/test_*.cpp))
 
-.PHONY: all help deps demo-deps test-deps bench-deps demo test unit harness lint format bench install clean
+.PHONY: api-check all help deps demo-deps test-deps bench-deps demo test unit harness lint format bench install clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -158,6 +158,10 @@ test: test-deps  ## everything: build, unit tests plain and sanitized, end-to-en
 	@$(MAKE) --no-print-directory harness
 
 # ---- the rest ----
+
+api-check: deps  ## PROG=redis-server: can it be protected, and are its calls covered?
+	@$(MAKE) --no-print-directory -j2 binaries
+	@$B/gaiter check --program "$(PROG)"
 
 demo: demo-deps  ## protect a real Redis, and show the proof
 	@$(MAKE) --no-print-directory -j2 binaries

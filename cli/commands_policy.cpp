@@ -4,6 +4,7 @@
 #include "cli/check.h"
 #include "cli/commands.h"
 #include "cli/convert.h"
+#include "cli/program_check.h"
 
 namespace gaiter::cli {
 namespace {
@@ -13,15 +14,24 @@ void add_check(CLI::App& app, Chosen& chosen) {
       app, "check",
       "Find what is wrong with a policy and its certificates.\n"
       "PATH is a policy file or directory; without it, what a program started here would use\n"
-      "is checked: GAITER_POLICY and GAITER_POLICY_TEXT, else /etc/gaiter.",
+      "is checked: GAITER_POLICY and GAITER_POLICY_TEXT, else /etc/gaiter.\n"
+      "With --program it is a program that is checked: can it be protected, are its calls covered?",
       "Example:\n"
-      "  gaiter check /etc/gaiter\n\n"
-      "Exit codes: 0 good; 1 warnings only; 2 errors: connections would be refused.");
+      "  gaiter check /etc/gaiter\n"
+      "  gaiter check --program redis-server\n\n"
+      "Exit codes: 0 good; 1 warnings only; 2 errors: connections would be refused;\n"
+      "126 and 127, with --program: as run.");
   const auto options = std::make_shared<CheckOptions>();
   add_path(verb, "PATH", options->path, "policy file or directory");
   add_path(verb, "--keyring", options->keyring, "check against this keyring, not the policy's");
   add_json(verb, options->json);
-  verb->callback([&chosen, options] { chosen.action = [options] { return check(*options); }; });
+  const auto program = std::make_shared<std::string>();
+  add_path(verb, "--program", *program, "check this program, not a policy");
+  verb->callback([&chosen, options, program] {
+    chosen.action = [options, program] {
+      return program->empty() ? check(*options) : check_program({*program, options->json});
+    };
+  });
 }
 
 void add_convert(CLI::App& parent, Chosen& chosen) {

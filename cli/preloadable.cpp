@@ -1,7 +1,6 @@
 #include "cli/preloadable.h"
 
 #include <elf.h>
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -12,17 +11,15 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <optional>
 #include <ranges>
 #include <string_view>
 #include <vector>
 
+#include "cli/elf_file.h"
 #include "cli/output.h"
 
 namespace gaiter::cli {
 namespace {
-
-using std::string_literals::operator""s;
 
 // execve(2) follows this many `#!` lines before it gives up with ELOOP.
 constexpr int max_interpreters = 5;
@@ -34,84 +31,6 @@ using Checked = std::expected<T, Refusal>;
 
 std::unexpected<Refusal> refuse(std::string message) {
   return std::unexpected(Refusal{exit_refused, std::move(message)});
-}
-
-class File {
- public:
-  explicit File(const std::string& path)
-      : fd_(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {}
-  ~File() {
-    if (fd_ >= 0) close(fd_);
-  }
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-
-  bool is_open() const { return fd_ >= 0; }
-  int fd() const { return fd_; }
-
-  // Up to `length` bytes at `offset`; fewer at the end of the file or on error.
-  std::string read(uint64_t offset, size_t length) const {
-    std::string bytes(length, '\0');
-    const ssize_t got = pread(fd_, bytes.data(), length, static_cast<off_t>(offset));
-    bytes.resize(got < 0 ? 0 : static_cast<size_t>(got));
-    return bytes;
-  }
-
-  template <class T>
-  std::optional<T> read_struct(uint64_t offset) const {
-    const std::string bytes = read(offset, sizeof(T));
-    if (bytes.size() != sizeof(T)) return std::nullopt;
-    T value;
-    std::memcpy(&value, bytes.data(), sizeof(T));
-    return value;
-  }
-
- private:
-  int fd_;
-};
-
-// What matters of an ELF file. `valid` only says that it was read whole.
-struct Elf {
-  bool valid = false;
-  unsigned char elf_class = ELFCLASSNONE;
-  Elf64_Half machine = EM_NONE;
-  std::string loader;  // PT_INTERP; "" = statically linked
-  bool is_go = false;
-};
-
-// Go puts its build id into a note of its own name (elf(5)).
-bool has_go_note(const File& file, const Elf64_Phdr& segment) {
-  constexpr size_t longest = 64 * 1024;
-  const auto aligned = [](size_t size) { return (size + 3) & ~size_t{3}; };
-  uint64_t at = 0;
-  while (at < std::min<uint64_t>(segment.p_filesz, longest)) {
-    const auto note = file.read_struct<Elf64_Nhdr>(segment.p_offset + at);
-    if (!note) return false;
-    at += sizeof(Elf64_Nhdr);
-    if (note->n_namesz == 4 && file.read(segment.p_offset + at, 4) == "Go\0\0"s) return true;
-    at += aligned(note->n_namesz) + aligned(note->n_descsz);
-  }
-  return false;
-}
-
-Elf read_elf(const File& file) {
-  Elf elf;
-  const auto header = file.read_struct<Elf64_Ehdr>(0);
-  if (!header) return elf;
-  elf.elf_class = header->e_ident[EI_CLASS];
-  elf.machine = header->e_machine;  // at the same place in both classes
-  if (elf.elf_class == ELFCLASS64) {
-    for (unsigned i = 0; i < header->e_phnum; i++) {
-      const auto segment =
-          file.read_struct<Elf64_Phdr>(header->e_phoff + uint64_t{i} * header->e_phentsize);
-      if (!segment) return elf;
-      if (segment->p_type == PT_INTERP && segment->p_filesz < 4096)
-        elf.loader = file.read(segment->p_offset, segment->p_filesz).c_str();
-      if (segment->p_type == PT_NOTE && has_go_note(file, *segment)) elf.is_go = true;
-    }
-  }
-  elf.valid = true;
-  return elf;
 }
 
 std::string_view base_name(std::string_view path) {
@@ -234,7 +153,8 @@ std::string program_of_env(const std::string& argument) {
   return "";
 }
 
-Checked<void> check_file(const std::string& path, int depth) {
+// The ELF file that will be executed for `path`.
+Checked<std::string> check_file(const std::string& path, int depth) {
   if (depth > max_interpreters)
     return refuse(fmt::format("{}: too many interpreters, each a script of the next", path));
   const File file(path);
@@ -243,7 +163,11 @@ Checked<void> check_file(const std::string& path, int depth) {
                               std::strerror(errno)));
   }
   const std::string head = file.read(0, script_line_limit);
-  if (head.starts_with(ELFMAG)) return check_elf(path, file);
+  if (head.starts_with(ELFMAG)) {
+    if (const auto checked = check_elf(path, file); !checked)
+      return std::unexpected(checked.error());
+    return path;
+  }
   // A text file without `#!` is run by the shell (execvp(3)).
   if (!head.starts_with("#!")) return check_file("/bin/sh", depth + 1);
 
@@ -253,10 +177,10 @@ Checked<void> check_file(const std::string& path, int depth) {
         exit_no_program,
         fmt::format("{}: its interpreter {} is not there", path, printable(shebang.interpreter))});
   }
-  if (auto checked = check_file(shebang.interpreter, depth + 1); !checked) return checked;
-  if (base_name(shebang.interpreter) != "env") return {};
+  auto binary = check_file(shebang.interpreter, depth + 1);
+  if (!binary || base_name(shebang.interpreter) != "env") return binary;
   const std::string program = program_of_env(shebang.argument);
-  if (program.empty()) return {};
+  if (program.empty()) return binary;
   const Checked<std::string> resolved = resolve(program);
   if (!resolved) return std::unexpected(resolved.error());
   return check_file(*resolved, depth + 1);
@@ -264,15 +188,14 @@ Checked<void> check_file(const std::string& path, int depth) {
 
 }  // namespace
 
-Checked<std::string> find_preloadable(const std::string& program) {
-  Checked<std::string> path = resolve(program);
-  if (!path) return path;
-  if (const Checked<void> checked = check_file(*path, 0); !checked) {
-    Refusal refusal = checked.error();
-    refusal.message = "cannot protect " + program + ": " + refusal.message;
-    return std::unexpected(std::move(refusal));
-  }
-  return path;
+std::expected<Preloadable, Refusal> find_preloadable(const std::string& program) {
+  const Checked<std::string> path = resolve(program);
+  if (!path) return std::unexpected(path.error());
+  const Checked<std::string> binary = check_file(*path, 0);
+  if (binary) return Preloadable{*path, *binary};
+  Refusal refusal = binary.error();
+  refusal.message = "cannot protect " + program + ": " + refusal.message;
+  return std::unexpected(std::move(refusal));
 }
 
 }  // namespace gaiter::cli

@@ -16,7 +16,11 @@ struct Refusal {
 // Finds `program` as execvp(3) does and follows its interpreters (`#!`, and
 // env(1) in one) down to an ELF file, which must be for this machine, be linked
 // dynamically with this C library's loader, and not run in secure-execution mode
-// (ld.so(8)). Returns the path to execute.
-std::expected<std::string, Refusal> find_preloadable(const std::string& program);
+// (ld.so(8)).
+struct Preloadable {
+  std::string path;    // to execute
+  std::string binary;  // the ELF file that runs then: the program, or its interpreter
+};
+std::expected<Preloadable, Refusal> find_preloadable(const std::string& program);
 
 }  // namespace gaiter::cli

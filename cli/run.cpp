@@ -14,6 +14,7 @@
 
 #include "cli/certificate.h"
 #include "cli/check.h"
+#include "cli/library.h"
 #include "cli/output.h"
 #include "cli/policy_text.h"
 #include "cli/preloadable.h"
@@ -37,36 +38,6 @@ std::string absolute(const std::string& path) {
   std::error_code error;
   const auto absolute = std::filesystem::absolute(path, error);
   return error ? path : absolute.string();
-}
-
-// libgaiter.so beside this very program (a build tree), or where it is installed:
-// under the program's own prefix, or the one that was built for. Its core is
-// beside it (shim/core.h).
-OrRefusal<std::string> find_library() {
-  std::error_code error;
-  const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
-  if (error) return refuse("cannot tell where gaiter is: /proc is not mounted");
-  const std::string beside = self.parent_path() / "libgaiter.so";
-  const std::string same_prefix = self.parent_path().parent_path() / "lib/gaiter/libgaiter.so";
-  const std::string installed = GAITER_LIBDIR "/libgaiter.so";
-  for (const std::string& library : {beside, same_prefix, installed}) {
-    if (access(library.c_str(), R_OK) != 0) continue;
-    if (library.find_first_of(" :") != std::string::npos) {
-      return refuse(
-          fmt::format("{} cannot be preloaded from a path with a space or a colon; "
-                      "move it (ld.so(8))",
-                      library));
-    }
-    const std::string core = std::filesystem::path(library).replace_filename("libgaiter-core.so");
-    if (access(core.c_str(), R_OK) != 0) {
-      return refuse(
-          fmt::format("{} cannot be read, and libgaiter.so needs it: {}; build or install both",
-                      core, std::strerror(errno)));
-    }
-    return library;
-  }
-  return refuse(
-      fmt::format("libgaiter.so is neither {} nor {}; build or install it", beside, installed));
 }
 
 // The policy of a program started here, and over it what the options say.
@@ -190,8 +161,8 @@ void export_preload(const std::string& library) {
 
 // Everything up to the exec. Returns the path to execute.
 OrRefusal<std::string> prepare(const RunOptions& options) {
-  auto path = find_preloadable(options.command[0]);
-  if (!path) return path;
+  const auto program = find_preloadable(options.command[0]);
+  if (!program) return std::unexpected(program.error());
   const auto library = find_library();
   if (!library) return library;
   const policy::Source source = source_of(options);
@@ -201,7 +172,7 @@ OrRefusal<std::string> prepare(const RunOptions& options) {
     return std::unexpected(prepared.error());
   export_policy(source, *policy);
   export_preload(*library);
-  return path;
+  return program->path;
 }
 
 }  // namespace

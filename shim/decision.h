@@ -46,6 +46,9 @@ Decision decide(policy::Direction direction, const sockaddr* local, const sockad
 // False if decide() would say pass to anything: no rule of that direction and
 // nothing that blocks. Loads the policy.
 bool concerned(policy::Direction direction);
+inline bool has_rules() {
+  return concerned(policy::Direction::inbound) || concerned(policy::Direction::outbound);
+}
 
 // Around fork(2): the locks in here must be free in the child.
 void decisions_before_fork();

@@ -15,12 +15,18 @@
 #define HOOK(returns, name, parameters, arguments, number) \
   extern "C"                                               \
       [[gnu::visibility("default"), gnu::used]] returns hook_##name parameters __asm__(#name);
-#define VARIADIC(returns, name)
+#define UNBOUND(returns, name)
 #define ALIAS(name, of)
 #include "shim/symbols.def"
 #undef HOOK
-#undef VARIADIC
+#undef UNBOUND
 #undef ALIAS
+
+// The definition of an UNBOUND one.
+#define UNBOUND_HOOK(returns, name, parameters)                                                \
+  extern "C"                                                                                   \
+      [[gnu::visibility("default"), gnu::used]] returns hook_##name parameters __asm__(#name); \
+  returns hook_##name parameters
 
 // libc's second name for a function that the same file defines (ALIAS in symbols.def).
 #define HOOK_ALIAS(name, of) \

@@ -1,12 +1,21 @@
 // Hooks: input and output that others perform on the program's behalf, past every
 // hook. Protected descriptors are refused; programs do without.
+#include <dlfcn.h>
 #include <linux/aio_abi.h>
 
+#include "shim/decision.h"
 #include "shim/hooks.h"
 #include "shim/refusal.h"
 
 namespace gaiter::shim {
 namespace {
+
+// It may have been opened after real::bind(), for one library alone.
+void* find_in_liburing(const char* name) {
+  if (void* const found = dlsym(RTLD_NEXT, name); found != nullptr) return found;
+  void* const library = dlopen("liburing.so.2", RTLD_LAZY | RTLD_NOLOAD);
+  return library != nullptr ? dlsym(library, name) : nullptr;
+}
 
 bool is_protected(int fd) { return fd_table::has(fd) && Protected(fd); }
 
@@ -56,9 +65,8 @@ int hook_lio_listio64(int mode, aiocb64* const* blocks, int count, sigevent* eve
                                       : real::lio_listio64(mode, blocks, count, event);
 }
 
-// libaio's, which may be opened after real::bind(): it is no more than the system
-// call, with its errors as the kernel gives them.
-int hook_io_submit(void* context, long count, void** blocks) {
+// libaio's: no more than the system call, with its errors as the kernel gives them.
+UNBOUND_HOOK(int, io_submit, (void* context, long count, void** blocks)) {
   for (long i = 0; blocks != nullptr && i < count; ++i) {
     const auto* const block = static_cast<const iocb*>(blocks[i]);
     if (block != nullptr && is_protected(static_cast<int>(block->aio_fildes))) {
@@ -70,3 +78,20 @@ int hook_io_submit(void* context, long count, void** blocks) {
                                     reinterpret_cast<long>(blocks), 0, 0, 0);
   return static_cast<int>(result < 0 ? -errno : result);
 }
+
+// liburing's, which makes its system calls itself. A ring reads and writes in the
+// kernel, past everything; programs take -ENOSYS for a kernel without it.
+#define RING_HOOK(name, parameters, ...)                                            \
+  UNBOUND_HOOK(int, name, parameters) {                                             \
+    if (has_rules()) return -ENOSYS;                                                \
+    auto* const own = reinterpret_cast<int(*) parameters>(find_in_liburing(#name)); \
+    return own != nullptr ? own(__VA_ARGS__) : -ENOSYS;                             \
+  }
+
+RING_HOOK(io_uring_queue_init, (unsigned entries, void* ring, unsigned flags), entries, ring, flags)
+RING_HOOK(io_uring_queue_init_params, (unsigned entries, void* ring, void* parameters), entries,
+          ring, parameters)
+RING_HOOK(io_uring_queue_init_mem,
+          (unsigned entries, void* ring, void* parameters, void* memory, size_t size), entries,
+          ring, parameters, memory, size)
+RING_HOOK(io_uring_setup, (unsigned entries, void* parameters), entries, parameters)

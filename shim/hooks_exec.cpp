@@ -64,10 +64,7 @@ int hook_execveat(int directory, const char* path, char* const* arguments, char*
   arguments[0] = const_cast<char*>(first);                                           \
   for (size_t i = 1; i <= count; ++i) arguments[i] = va_arg(list, char*);
 
-#define VARIADIC_HOOK(name)                                             \
-  extern "C" [[gnu::visibility("default"), gnu::used]] int hook_##name( \
-      const char* path, const char* first, ...) __asm__(#name);         \
-  int hook_##name(const char* path, const char* first, ...)
+#define VARIADIC_HOOK(name) UNBOUND_HOOK(int, name, (const char* path, const char* first, ...))
 
 VARIADIC_HOOK(execl) {
   COLLECT_ARGUMENTS(first)

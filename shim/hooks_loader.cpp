@@ -12,10 +12,6 @@ namespace {
 // What dlopen(3) is asked for in place of what is refused: dlerror(3) then says it.
 constexpr const char refused_name[] = "(refused by Gaiter)";
 
-bool has_rules() {
-  return concerned(policy::Direction::inbound) || concerned(policy::Direction::outbound);
-}
-
 }  // namespace
 }  // namespace gaiter::shim
 

@@ -6,6 +6,8 @@
 #include "shim/relay.h"
 #include "shim/start.h"
 
+extern "C" int io_submit(void* context, long count, void** blocks);
+
 namespace gaiter::shim {
 namespace {
 
@@ -179,15 +181,13 @@ long hook_syscall(long number, long a, long b, long c, long d, long e, long f) {
       hook__exit(fd);
       break;
     case SYS_io_submit: {
-      const int result = hook_io_submit(pointer<void>(a), b, pointer<void*>(c));
+      const int result = io_submit(pointer<void>(a), b, pointer<void*>(c));
       return result < 0 ? fail_with(-result) : result;
     }
     case SYS_io_uring_setup:
       // A ring reads and writes sockets in the kernel, past everything; programs
       // take ENOSYS for a kernel without it.
-      if (concerned(gaiter::policy::Direction::inbound) ||
-          concerned(gaiter::policy::Direction::outbound))
-        return fail_with(ENOSYS);
+      if (has_rules()) return fail_with(ENOSYS);
       break;
     default:
       break;

@@ -82,12 +82,7 @@ int hook___vdprintf_chk(int fd, int flag, const char* format, va_list arguments)
   return print(fd, format, arguments);
 }
 
-extern "C" [[gnu::visibility("default"), gnu::used]] int hook_dprintf(int fd, const char* format,
-                                                                      ...) __asm__("dprintf");
-extern "C" [[gnu::visibility("default"), gnu::used]] int hook___dprintf_chk(
-    int fd, int flag, const char* format, ...) __asm__("__dprintf_chk");
-
-int hook_dprintf(int fd, const char* format, ...) {
+UNBOUND_HOOK(int, dprintf, (int fd, const char* format, ...)) {
   va_list arguments;
   va_start(arguments, format);
   const int result = hook_vdprintf(fd, format, arguments);
@@ -95,7 +90,7 @@ int hook_dprintf(int fd, const char* format, ...) {
   return result;
 }
 
-int hook___dprintf_chk(int fd, int flag, const char* format, ...) {
+UNBOUND_HOOK(int, __dprintf_chk, (int fd, int flag, const char* format, ...)) {
   va_list arguments;
   va_start(arguments, format);
   const int result = hook___vdprintf_chk(fd, flag, format, arguments);

@@ -85,11 +85,11 @@ Returns without_libc(long number, Arguments... arguments) {
   }                                                                   \
   constinit decltype(&boot_##name) name = boot_##name;
 #define ARGUMENTS(number, ...) number __VA_OPT__(, ) __VA_ARGS__
-#define VARIADIC(returns, name)
+#define UNBOUND(returns, name)
 #define ALIAS(name, of)
 #include "shim/symbols.def"
 #undef HOOK
-#undef VARIADIC
+#undef UNBOUND
 #undef ALIAS
 
 void bind() {
@@ -102,11 +102,11 @@ void bind() {
   } else {                                                       \
     name = absent_##name;                                        \
   }
-#define VARIADIC(returns, name)
+#define UNBOUND(returns, name)
 #define ALIAS(name, of)
 #include "shim/symbols.def"
 #undef HOOK
-#undef VARIADIC
+#undef UNBOUND
 #undef ALIAS
   binding = false;
   errno = saved_errno;

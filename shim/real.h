@@ -11,11 +11,11 @@
 namespace gaiter::shim::real {
 
 #define HOOK(returns, name, parameters, arguments, number) extern returns(*name) parameters;
-#define VARIADIC(returns, name)
+#define UNBOUND(returns, name)
 #define ALIAS(name, of)
 #include "shim/symbols.def"
 #undef HOOK
-#undef VARIADIC
+#undef UNBOUND
 #undef ALIAS
 
 // Binds everything now. Idempotent.

@@ -30,7 +30,7 @@ BEGIN {
   next
 }
 /^$/ { listed = 1 }
-match($0, /^(HOOK|VARIADIC|ALIAS)\(/) {
+match($0, /^(HOOK|UNBOUND|ALIAS)\(/) {
   split($0, part, /[(,)]/)
   symbol = part[1] == "ALIAS" ? part[2] : part[3]
   gsub(/ /, "", symbol)

@@ -3,6 +3,7 @@
 #include <aio.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <liburing.h>
 #include <linux/aio_abi.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -97,6 +98,9 @@ int main(int count, char** words) {
   say("aio_write", asynchronous());
   say("lio_listio", asynchronous_list());
   say("io_submit", by_the_kernel());
+  struct io_uring ring;
+  errno = -io_uring_queue_init(4, &ring, 0);
+  say("io_uring", errno != 0 ? -1 : 0);
   say("dlopen", by_a_library(RTLD_NOW));
   say("deepbind", by_a_library(RTLD_NOW | RTLD_DEEPBIND));
   if (dlmopen(LM_ID_NEWLM, "libplugin.so", RTLD_NOW) == NULL)
