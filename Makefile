@@ -18,8 +18,8 @@ DAEMON_PACKAGES = apache2-bin distcc dovecot-imapd exim4-daemon-light git haprox
   mariadb-server-core mosquitto mosquitto-clients rsync slapd vsftpd
 TEST_PACKAGES = $(DEMO_PACKAGES) busybox-static gdb libcmocka-dev liburing-dev \
   python3-pytest python3-pytest-xdist curl gnutls-bin iproute2 man-db memcached netcat-openbsd \
-  nginx-light postgresql procps python3-cryptography python3-pymemcache socat stunnel4 wrk $(LANGUAGE_PACKAGES) \
-  $(DAEMON_PACKAGES)
+  nginx-light postgresql procps python3-cryptography python3-pymemcache socat stunnel4 wrk \
+  $(LANGUAGE_PACKAGES) $(DAEMON_PACKAGES)
 BENCH_PACKAGES = $(TEST_PACKAGES) python3-matplotlib
 LINT_PACKAGES = clang-format cppcheck flake8
 
