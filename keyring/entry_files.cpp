@@ -39,11 +39,11 @@ Result<std::vector<CertificatePtr>> read_certificates(const Directory& entry) {
   return std::move(bundle->certificates);
 }
 
-Result<KeyPtr> read_key(const Directory& entry) {
+Result<KeyPtr> read_key(const Directory& entry, const AskPassphrase& ask) {
   const std::string path = entry.path_of(key_pem);
   auto content = read_part(entry, key_pem, Guard::read);
   if (!content) return pass_on(content);
-  auto bundle = parse_bundle(content->view(), path);
+  auto bundle = parse_bundle(content->view(), path, ask);
   if (!bundle) return pass_on(bundle);
   if (bundle->key == nullptr) return fail(Error::Kind::invalid, path + " holds no private key");
   return std::move(bundle->key);
@@ -54,8 +54,8 @@ Result<void> put_in_order(EntryFiles& files) {
   std::vector<const X509*> before;
   for (const CertificatePtr& certificate : files.certificates) before.push_back(certificate.get());
   if (!bring_leaf_forward(files.certificates, files.key.get())) {
-    return fail(Error::Kind::invalid, files.directory + "/" + key_pem + " does not belong to " +
-                                          files.directory + "/" + certificate_pem);
+    return fail(Error::Kind::invalid,
+                files.directory + "/" + key_pem + " does not belong to " + files.file);
   }
   sort_chain(files.certificates);
   const bool same = std::ranges::equal(files.certificates, before, {}, &CertificatePtr::get);
@@ -63,7 +63,7 @@ Result<void> put_in_order(EntryFiles& files) {
     const bool all = files.certificates.size() == before.size();
     files.problems.push_back(
         {{},
-         files.directory + "/" + certificate_pem,
+         files.file,
          all ? "its certificates are out of order; they are used in the right one"
              : "holds certificates that do not belong to its chain; they are left out"});
   }
@@ -84,9 +84,10 @@ void read_ocsp_response(const Directory& entry, EntryFiles& files) {
   }
 }
 
-Result<EntryFiles> read_opened(const Directory& entry, Depth depth) {
+Result<EntryFiles> read_opened(const Directory& entry, Depth depth, const AskPassphrase& ask) {
   EntryFiles files;
   files.directory = entry.path;
+  files.file = entry.path_of(certificate_pem);
   const auto conf_text = read_part(entry, entry_conf, Guard::write);
   if (!conf_text) return std::unexpected(conf_text.error());
   auto conf = parse_entry_conf(conf_text->view(), entry.path_of(entry_conf));
@@ -94,7 +95,7 @@ Result<EntryFiles> read_opened(const Directory& entry, Depth depth) {
   files.conf = *std::move(conf);
   files.has_key = exists(entry, key_pem);
   files.is_pending = !exists(entry, certificate_pem) && exists(entry, next_key_pem);
-  if (depth == Depth::conf) return files;
+  if (depth == Depth::conf || !files.conf.connected.empty()) return files;
   if (files.is_pending) {
     return fail(Error::Kind::pending, entry.path + " has no certificate yet: let a CA sign " +
                                           entry.path_of(request_pem) +
@@ -108,7 +109,7 @@ Result<EntryFiles> read_opened(const Directory& entry, Depth depth) {
     if (!files.has_key) {
       return fail(Error::Kind::invalid, entry.path + " holds no private key (" + key_pem + ")");
     }
-    auto key = read_key(entry);
+    auto key = read_key(entry, ask);
     if (!key) return pass_on(key);
     files.key = *std::move(key);
   }
@@ -122,11 +123,12 @@ Result<EntryFiles> read_opened(const Directory& entry, Depth depth) {
 
 }  // namespace
 
-Result<EntryFiles> read_entry(const Directory& keyring, const std::string& label, Depth depth) {
+Result<EntryFiles> read_entry(const Directory& keyring, const std::string& label, Depth depth,
+                              const AskPassphrase& ask) {
   for (int attempt = 0;; ++attempt) {
     auto entry = open_directory(keyring, label);
     if (!entry) return pass_on(entry);
-    auto files = read_opened(*entry, depth);
+    auto files = read_opened(*entry, depth, ask);
     // If the directory was replaced or removed, its files may have gone while they
     // were read, so not even an error says anything about the entry.
     if (is_still(keyring, label, *entry) || attempt == 100) return files;

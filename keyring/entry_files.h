@@ -19,7 +19,8 @@ struct EntryFiles {
   KeyPtr key;
   std::vector<uint8_t> ocsp_response;  // as in Identity
   std::vector<Problem> problems;       // as in Identity
-  std::string directory;               // where the files are; absolute
+  std::string directory;               // where the files are; absolute. "" = in no directory
+  std::string file;                    // that of the certificates; absolute
 };
 
 // How much of an entry to read; each includes those before it. `key` is all that a
@@ -30,7 +31,11 @@ enum class Depth { conf, certificates, key };
 // the entry meanwhile is no error: the result is the old or the new entry, never
 // a mixture. Kind::not_found only if there is no such entry. One that is pending
 // cannot be read deeper than its conf: Kind::pending.
-Result<EntryFiles> read_entry(const Directory& keyring, const std::string& label, Depth depth);
+//
+// An entry that is connected elsewhere is only read to its conf. `ask` gives the
+// passphrase of an encrypted key.
+Result<EntryFiles> read_entry(const Directory& keyring, const std::string& label, Depth depth,
+                              const AskPassphrase& ask);
 
 // The CRLs in an entry's directory; none is no error.
 Result<std::vector<CrlPtr>> read_crls(const std::string& directory);

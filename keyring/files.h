@@ -54,7 +54,10 @@ class Content {
  public:
   explicit Content(std::vector<char> bytes) : bytes_(std::move(bytes)) {}
   Content(Content&&) = default;
-  Content& operator=(Content&&) = delete;
+  Content& operator=(Content&& other) noexcept {
+    bytes_.swap(other.bytes_);
+    return *this;
+  }
   ~Content();
   std::string_view view() const { return {bytes_.data(), bytes_.size()}; }
 

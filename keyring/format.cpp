@@ -55,6 +55,13 @@ std::unexpected<Error> refuse_value(const std::string& path, const Line& line, c
                 std::string(line.key) + " = " + std::string(line.value) + ": must be " + known);
 }
 
+// Whether it can be where an entry really is.
+bool is_connection(std::string_view value) {
+  const size_t slash = value.rfind('/');
+  return value == system_repository ||
+         (value.starts_with('/') && slash != 0 && check_label(value.substr(slash + 1)));
+}
+
 std::optional<Usage> usage_of(std::string_view value) {
   for (const Usage usage : {Usage::personal, Usage::ca, Usage::site}) {
     if (value == word(usage)) return usage;
@@ -94,8 +101,16 @@ Result<KeyringConf> parse_keyring_conf(std::string_view text, const std::string&
         return refuse(path, line.number, good.error().message);
       }
       conf.default_label = line.value;
+    } else if (line.key == "keys") {
+      if (line.value != "encrypted" && line.value != "clear") {
+        return refuse_value(path, line, "encrypted or clear");
+      }
+      conf.encrypted = line.value == "encrypted";
+    } else if (line.key == "passphrase_file") {
+      if (!line.value.starts_with('/')) return refuse_value(path, line, "an absolute path");
+      conf.passphrase_file = line.value;
     } else {
-      return refuse_key(path, line, "format, default");
+      return refuse_key(path, line, "format, default, keys, passphrase_file");
     }
   }
   if (!versioned) return fail(Error::Kind::invalid, path + " has no `format = 1`");
@@ -118,8 +133,13 @@ Result<EntryConf> parse_entry_conf(std::string_view text, const std::string& pat
       conf.trusted = line.value == "on";
     } else if (line.key == "origin") {
       conf.origin = line.value;
+    } else if (line.key == "connected") {
+      if (!is_connection(line.value)) {
+        return refuse_value(path, line, "KEYRING/LABEL, absolute, or system:");
+      }
+      conf.connected = line.value;
     } else {
-      return refuse_key(path, line, "usage, trust, origin");
+      return refuse_key(path, line, "usage, trust, origin, connected");
     }
   }
   if (!used) {
@@ -131,12 +151,15 @@ Result<EntryConf> parse_entry_conf(std::string_view text, const std::string& pat
 std::string print(const KeyringConf& conf) {
   std::string text = "format = " + std::string(format_version) + "\n";
   if (!conf.default_label.empty()) text += "default = " + conf.default_label + "\n";
+  if (conf.encrypted) text += "keys = encrypted\n";
+  if (!conf.passphrase_file.empty()) text += "passphrase_file = " + conf.passphrase_file + "\n";
   return text;
 }
 
 std::string print(const EntryConf& conf) {
   return std::string("usage = ") + word(conf.usage) + "\ntrust = " + (conf.trusted ? "on" : "off") +
-         "\norigin = " + conf.origin + "\n";
+         "\norigin = " + conf.origin + "\n" +
+         (conf.connected.empty() ? "" : "connected = " + conf.connected + "\n");
 }
 
 }  // namespace gaiter::keyring

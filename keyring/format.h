@@ -30,14 +30,19 @@ inline constexpr const char* revoked_list = "revoked";
 
 // keyring.conf
 struct KeyringConf {
-  std::string default_label;  // "" = none
+  std::string default_label = {};    // "" = none
+  bool encrypted = false;            // keys are written under a passphrase
+  std::string passphrase_file = {};  // where a service finds it; absolute; "" = not there
 };
 
 // entry.conf
 struct EntryConf {
   Usage usage = Usage::personal;
   bool trusted = true;
-  std::string origin;
+  std::string origin = {};
+  // The entry of another keyring that this one stands for, "/etc/gaiter/keyring/web", or
+  // "system:"; "" = the files are here.
+  std::string connected = {};
 };
 
 // `path` names the file in error messages. An unknown key or value is an error:

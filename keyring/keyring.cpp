@@ -6,60 +6,34 @@
 #include <iterator>
 
 #include "keyring/chain.h"
-#include "keyring/entry_files.h"
 #include "keyring/errors.h"
 #include "keyring/label.h"
+#include "keyring/repository.h"
 #include "keyring/x509_text.h"
 
 namespace gaiter::keyring {
 namespace {
 
-struct Opened {
-  Directory directory;
-  KeyringConf conf;
-};
-
-Result<Opened> open_keyring(const std::string& path) {
-  auto directory = open_directory(path);
-  if (!directory) {
-    if (directory.error().kind == Error::Kind::not_found) {
-      directory.error().message = "there is no keyring: " + directory.error().message;
-    }
-    return pass_on(directory);
-  }
-  auto text = read_file(*directory, keyring_conf, Guard::write);
-  if (!text) {
-    if (text.error().kind != Error::Kind::not_found) return pass_on(text);
-    return fail(Error::Kind::not_found, path + " is not a keyring: it has no " + keyring_conf);
-  }
-  auto conf = parse_keyring_conf(text->view(), directory->path_of(keyring_conf));
-  if (!conf) return pass_on(conf);
-  return Opened{*std::move(directory), *std::move(conf)};
+Result<std::unique_ptr<Repository>> reopen(const Keyring& keyring) {
+  const auto name = parse_repository_name(keyring.path());
+  if (!name) return std::unexpected(name.error());
+  return open_repository(*name, keyring.ask());
 }
 
-Result<std::vector<std::string>> labels(const Directory& directory) {
-  auto names = list(directory);
-  if (!names) return names;
-  std::erase_if(*names, [&](const std::string& name) {
-    return !check_label(name) || !is_directory(directory, name);
-  });
-  return names;
-}
-
-std::unexpected<Error> no_entry(const Directory& directory, std::string_view label) {
-  std::string message = "no entry \"" + std::string(label) + "\" in " + directory.path;
-  if (const auto all = labels(directory)) {
+std::unexpected<Error> no_entry(const Repository& repository, std::string_view label) {
+  std::string message = "no entry \"" + std::string(label) + "\" in " + repository.path();
+  if (const auto all = repository.labels()) {
     message += all->empty() ? ", which has none at all" : "; nearest:";
     for (const std::string& near : nearest_labels(label, *all)) message += " " + near;
   }
   return fail(Error::Kind::not_found, message);
 }
 
-Result<EntryFiles> read_labelled(const Directory& directory, const std::string& label,
+Result<EntryFiles> read_labelled(const Repository& repository, const std::string& label,
                                  Depth depth) {
   if (auto good = check_label(label); !good) return pass_on(good);
-  auto files = read_entry(directory, label, depth);
-  if (!files && files.error().kind == Error::Kind::not_found) return no_entry(directory, label);
+  auto files = repository.read(label, depth);
+  if (!files && files.error().kind == Error::Kind::not_found) return no_entry(repository, label);
   return files;
 }
 
@@ -68,36 +42,37 @@ bool passed_over(const Error& error) {
   return error.kind == Error::Kind::not_found || error.kind == Error::Kind::pending;
 }
 
-Entry to_entry(const std::string& label, const KeyringConf& conf, EntryFiles files) {
+Entry to_entry(const std::string& label, const std::string& default_label, EntryFiles files) {
   Entry entry{.label = label,
               .usage = files.conf.usage,
               .trusted = files.conf.trusted,
-              .is_default = label == conf.default_label,
+              .is_default = label == default_label,
               .has_key = files.has_key,
               .origin = std::move(files.conf.origin),
               .leaf = std::move(files.certificates.front()),
-              .chain = {}};
+              .chain = {},
+              .connected = std::move(files.conf.connected)};
   files.certificates.erase(files.certificates.begin());
   entry.chain = std::move(files.certificates);
   return entry;
 }
 
 // The label that stands for "" in identity().
-Result<std::string> implied_label(const Opened& opened) {
-  if (!opened.conf.default_label.empty()) return opened.conf.default_label;
-  auto all = labels(opened.directory);
+Result<std::string> implied_label(const Repository& repository) {
+  if (!repository.default_label().empty()) return repository.default_label();
+  auto all = repository.labels();
   if (!all) return pass_on(all);
   std::vector<std::string> personal;
   for (const std::string& label : *all) {
-    const auto files = read_entry(opened.directory, label, Depth::conf);
+    const auto files = repository.read(label, Depth::conf);
     if (files && files->has_key && files->conf.usage == Usage::personal) personal.push_back(label);
   }
   if (personal.size() == 1) return personal.front();
   return fail(Error::Kind::not_found,
-              opened.directory.path +
-                  (personal.empty() ? " holds no personal entry with a key"
-                                    : " has several personal entries and no default; choose one "
-                                      "with `gaiter keyring default LABEL`"));
+              repository.path() + (personal.empty()
+                                       ? " holds no personal entry with a key"
+                                       : " has several personal entries and no default; choose one "
+                                         "with `gaiter keyring default LABEL`"));
 }
 
 // Adds what `files` is trusted for.
@@ -112,14 +87,14 @@ bool add_trust(X509_STORE* store, const EntryFiles& files) {
 bool vouches(const EntryConf& conf) { return conf.trusted && conf.usage != Usage::personal; }
 
 // Calls visit(files) for every entry that vouches for peers.
-Result<void> for_each_voucher(const Opened& opened, const auto& visit) {
-  auto all = labels(opened.directory);
+Result<void> for_each_voucher(const Repository& repository, const auto& visit) {
+  auto all = repository.labels();
   if (!all) return pass_on(all);
   for (const std::string& label : *all) {
     // A personal entry vouches for nobody, so nothing wrong with it matters here.
-    const auto conf = read_entry(opened.directory, label, Depth::conf);
+    const auto conf = repository.read(label, Depth::conf);
     if (conf && !vouches(conf->conf)) continue;
-    auto files = read_entry(opened.directory, label, Depth::certificates);
+    auto files = repository.read(label, Depth::certificates);
     if (!files && passed_over(files.error())) continue;
     if (!files) return pass_on(files);
     if (!vouches(files->conf)) continue;
@@ -129,9 +104,9 @@ Result<void> for_each_voucher(const Opened& opened, const auto& visit) {
 }
 
 // Every certificate of the keyring's CAs.
-std::vector<CertificatePtr> authorities(const Opened& opened) {
+std::vector<CertificatePtr> authorities(const Repository& repository) {
   std::vector<CertificatePtr> found;
-  const auto read = for_each_voucher(opened, [&](EntryFiles& files) -> Result<void> {
+  const auto read = for_each_voucher(repository, [&](EntryFiles& files) -> Result<void> {
     if (files.conf.usage == Usage::ca)
       std::ranges::move(files.certificates, std::back_inserter(found));
     return {};
@@ -143,13 +118,13 @@ std::vector<CertificatePtr> authorities(const Opened& opened) {
 
 // Adds what is missing between the chain's end and its root, if the keyring's CAs
 // have it.
-void complete_chain(Identity& identity, const Opened& opened) {
+void complete_chain(Identity& identity, const Repository& repository) {
   const X509* end = identity.chain.empty() ? identity.leaf.get() : identity.chain.back().get();
   if (is_self_signed(end)) return;
   const auto note = [&](std::string message) {
     identity.problems.push_back({identity.label, identity.file, std::move(message)});
   };
-  std::vector<CertificatePtr> above = authorities(opened);
+  std::vector<CertificatePtr> above = authorities(repository);
   bool known = !identity.chain.empty();
   for (;;) {
     const auto issuer = std::ranges::find_if(
@@ -171,54 +146,56 @@ void complete_chain(Identity& identity, const Opened& opened) {
 
 }  // namespace
 
-Result<Keyring> Keyring::open(const std::string& path) {
-  auto absolute = absolute_path(path);
-  if (!absolute) return pass_on(absolute);
-  auto opened = open_keyring(*absolute);
+Result<Keyring> Keyring::open(const std::string& path, AskPassphrase ask) {
+  auto name = parse_repository_name(path);
+  if (!name) return pass_on(name);
+  auto opened = open_repository(*name, ask);
   if (!opened) return pass_on(opened);
-  return Keyring(*std::move(absolute));
+  // A PKCS#12 file keeps its scheme: its name may not tell.
+  if (name->kind == RepositoryKind::pkcs12) name->path.insert(0, "pkcs12:");
+  return Keyring(std::move(name->path), std::move(ask));
 }
 
 Result<std::vector<Entry>> Keyring::entries() const {
-  auto opened = open_keyring(path_);
-  if (!opened) return pass_on(opened);
-  auto all = labels(opened->directory);
+  auto repository = reopen(*this);
+  if (!repository) return pass_on(repository);
+  auto all = (*repository)->labels();
   if (!all) return pass_on(all);
   std::vector<Entry> entries;
   for (const std::string& label : *all) {
-    auto files = read_entry(opened->directory, label, Depth::certificates);
+    auto files = (*repository)->read(label, Depth::certificates);
     if (!files && passed_over(files.error())) continue;
     if (!files) return pass_on(files);
-    entries.push_back(to_entry(label, opened->conf, *std::move(files)));
+    entries.push_back(to_entry(label, (*repository)->default_label(), *std::move(files)));
   }
   return entries;
 }
 
 Result<Entry> Keyring::entry(std::string_view label) const {
-  auto opened = open_keyring(path_);
-  if (!opened) return pass_on(opened);
+  auto repository = reopen(*this);
+  if (!repository) return pass_on(repository);
   const std::string name(label);
-  auto files = read_labelled(opened->directory, name, Depth::certificates);
+  auto files = read_labelled(**repository, name, Depth::certificates);
   if (!files) return pass_on(files);
-  return to_entry(name, opened->conf, *std::move(files));
+  return to_entry(name, (*repository)->default_label(), *std::move(files));
 }
 
 Result<std::string> Keyring::default_label() const {
-  auto opened = open_keyring(path_);
-  if (!opened) return pass_on(opened);
-  return std::move(opened->conf.default_label);
+  auto repository = reopen(*this);
+  if (!repository) return pass_on(repository);
+  return (*repository)->default_label();
 }
 
 Result<Identity> Keyring::identity(std::string_view label) const {
-  auto opened = open_keyring(path_);
-  if (!opened) return pass_on(opened);
+  auto repository = reopen(*this);
+  if (!repository) return pass_on(repository);
   std::string name(label);
   if (name.empty()) {
-    auto implied = implied_label(*opened);
+    auto implied = implied_label(**repository);
     if (!implied) return pass_on(implied);
     name = *std::move(implied);
   }
-  auto files = read_labelled(opened->directory, name, Depth::key);
+  auto files = read_labelled(**repository, name, Depth::key);
   if (!files) return pass_on(files);
   if (!files->conf.trusted) {
     return fail(Error::Kind::invalid,
@@ -233,9 +210,9 @@ Result<Identity> Keyring::identity(std::string_view label) const {
   identity.chain = std::move(files->certificates);
   identity.ocsp_response = std::move(files->ocsp_response);
   identity.problems = std::move(files->problems);
-  identity.file = files->directory + "/" + certificate_pem;
+  identity.file = files->file;
   for (Problem& problem : identity.problems) problem.label = name;
-  complete_chain(identity, *opened);
+  complete_chain(identity, **repository);
   if (!identity.chain.empty() && is_self_signed(identity.chain.back().get())) {
     identity.chain.pop_back();
   }
@@ -243,14 +220,14 @@ Result<Identity> Keyring::identity(std::string_view label) const {
 }
 
 Result<TrustStorePtr> Keyring::trust() const {
-  auto opened = open_keyring(path_);
-  if (!opened) return pass_on(opened);
+  auto repository = reopen(*this);
+  if (!repository) return pass_on(repository);
   TrustStorePtr store(X509_STORE_new());
   // Every certificate in the store is an anchor, be it self-signed or not.
   if (store == nullptr || X509_STORE_set_flags(store.get(), X509_V_FLAG_PARTIAL_CHAIN) != 1) {
     return fail(Error::Kind::system, "cannot make a trust store: " + take_openssl_reason());
   }
-  auto filled = for_each_voucher(*opened, [&](const EntryFiles& files) -> Result<void> {
+  auto filled = for_each_voucher(**repository, [&](const EntryFiles& files) -> Result<void> {
     if (add_trust(store.get(), files)) return {};
     return fail(Error::Kind::system, "cannot make a trust store: " + take_openssl_reason());
   });
@@ -259,10 +236,11 @@ Result<TrustStorePtr> Keyring::trust() const {
 }
 
 Result<std::vector<CrlPtr>> Keyring::crls() const {
-  auto opened = open_keyring(path_);
-  if (!opened) return pass_on(opened);
+  auto repository = reopen(*this);
+  if (!repository) return pass_on(repository);
   std::vector<CrlPtr> all;
-  auto read = for_each_voucher(*opened, [&](const EntryFiles& files) -> Result<void> {
+  auto read = for_each_voucher(**repository, [&](const EntryFiles& files) -> Result<void> {
+    if (files.directory.empty()) return {};
     auto crls = read_crls(files.directory);
     if (!crls) return pass_on(crls);
     std::ranges::move(*crls, std::back_inserter(all));

@@ -1,15 +1,18 @@
 // Reading a keyring: entries by label, the default, what is trusted.
 //
-// A keyring is a directory; its layout is documented in keyring/FORMAT.md. All
-// functions here read only; keyring/store.h writes. None touches a policy.
+// A keyring is a directory; its layout is documented in keyring/FORMAT.md. Wherever
+// its path is named, a PKCS#12 file may stand (`pkcs12:FILE`, or a path that ends
+// with .p12 or .pfx) and the CAs that the system trusts (`system:`), both read only.
+// All functions here read only; keyring/store.h writes. None touches a policy.
 //
 // Everything is read anew at each call, by plain open(2) and read(2): no stdio, no
-// descriptor kept, nobody asked for a passphrase. A writer at work meanwhile is no
+// descriptor kept. A writer at work meanwhile is no
 // error. May be called by any number of threads at once; not from a signal handler.
 #pragma once
 
 #include <cstdint>
 #include <expected>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -64,6 +67,12 @@ struct Identity {
   std::string file = {};  // of the certificate; absolute
 };
 
+class Content;  // keyring/files.h
+
+// Asks a person for the passphrase of `file`. Null in a service, which finds its own
+// (keyring/passphrase.h).
+using AskPassphrase = std::function<Result<Content>(const std::string& file)>;
+
 // Whether an identity is shown by a server or by a client.
 enum class Purpose { server, client };
 
@@ -80,17 +89,22 @@ struct Entry {
   std::string origin;  // "created", "imported", "signed by LABEL"
   CertificatePtr leaf;
   std::vector<CertificatePtr> chain;  // its issuers; of a ca, all else that is in the file
+  // Of an entry that is shared by keyrings: where it really is, "/etc/gaiter/keyring/web"
+  // or "system:". "" = here.
+  std::string connected = {};
 };
 
 class Keyring {
  public:
-  // Opens the directory `path`. Kind::not_found if it is not there or not a
+  // Opens the keyring at `path`. Kind::not_found if it is not there or not a
   // keyring; Kind::insecure if anyone but root and the effective user owns it or
   // can write to it.
-  static Result<Keyring> open(const std::string& path);
+  static Result<Keyring> open(const std::string& path, AskPassphrase ask = nullptr);
 
-  // Absolute.
+  // Absolute; or "system:".
   const std::string& path() const { return path_; }
+
+  const AskPassphrase& ask() const { return ask_; }
 
   // Every entry that has a certificate, sorted by label.
   Result<std::vector<Entry>> entries() const;
@@ -102,7 +116,8 @@ class Keyring {
   // The key and chain under `label`. If `label` is empty: of the default, or of
   // the only personal entry. Kind::not_found names the nearest labels;
   // Kind::insecure: group or others may use the key file; Kind::invalid: no key,
-  // encrypted, key and certificate do not belong together, or `trust = off`.
+  // encrypted without a passphrase, key and certificate do not belong together, or
+  // `trust = off`.
   // Dates are not looked at: the peer will.
   Result<Identity> identity(std::string_view label) const;
 
@@ -116,8 +131,9 @@ class Keyring {
   Result<std::vector<CrlPtr>> crls() const;
 
  private:
-  explicit Keyring(std::string path) : path_(std::move(path)) {}
+  Keyring(std::string path, AskPassphrase ask) : path_(std::move(path)), ask_(std::move(ask)) {}
   std::string path_;
+  AskPassphrase ask_;
 };
 
 // The state of a keyring, to be compared with a later one: another value means that
@@ -131,6 +147,9 @@ Result<Stamp> stamp(const std::string& path);
 // its number, `%%` a percent sign; anything else after % is Kind::invalid. May read the
 // user database (getpwuid_r(3)).
 Result<std::string> expand_path(std::string_view path);
+
+// The path that names the CAs that the system trusts.
+inline constexpr const char* system_repository = "system:";
 
 // Where a process looks when nobody says otherwise: /etc/gaiter/keyring for
 // root, $XDG_DATA_HOME/gaiter/keyring (~/.local/share/...) for anybody else, and

@@ -49,6 +49,20 @@ Result<void> check_label(std::string_view label) {
   return {};
 }
 
+std::string make_label(std::string_view text) {
+  std::string label;
+  for (const char c : text.substr(0, max_label_length)) {
+    const bool good = allowed(c) && (!label.empty() || (c != '.' && c != '-'));
+    if (good) {
+      label += c;
+    } else if (!label.empty() && label.back() != '-') {
+      label += '-';
+    }
+  }
+  while (label.ends_with('-')) label.pop_back();
+  return check_label(label) ? label : std::string();
+}
+
 std::vector<std::string> nearest_labels(std::string_view wrong, std::vector<std::string> labels) {
   const std::string_view bounded = wrong.substr(0, 2 * max_label_length);
   std::ranges::stable_sort(labels, {}, [&](const std::string& l) { return edits(bounded, l); });

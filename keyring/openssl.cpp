@@ -5,6 +5,14 @@
 
 namespace gaiter {
 
+namespace {
+
+// Some 500 RSA keys or thousands of others; what is more goes to the ordinary heap.
+constexpr size_t secure_heap_size = size_t{1} << 19;
+constexpr size_t secure_heap_unit = 32;
+
+}  // namespace
+
 void free_key(EVP_PKEY* key) { EVP_PKEY_free(key); }
 void free_certificate(X509* certificate) { X509_free(certificate); }
 void free_trust_store(X509_STORE* store) { X509_STORE_free(store); }
@@ -15,6 +23,10 @@ OSSL_LIB_CTX* library_context() {
     // No openssl.cnf (it is the program's, and may weaken what we set), and no
     // cleanup at exit: threads of the program may still be in a handshake.
     OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT, nullptr);
+    // From now on OpenSSL keeps private keys in memory that is not dumped
+    // (MADV_DONTDUMP), and is locked if RLIMIT_MEMLOCK allows. Without it they are in
+    // the ordinary heap.
+    CRYPTO_secure_malloc_init(secure_heap_size, secure_heap_unit);
     return OSSL_LIB_CTX_new();
   }();
   return context;

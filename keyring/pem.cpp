@@ -4,20 +4,11 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
-#include <span>
-
+#include "keyring/encrypted_key.h"
 #include "keyring/errors.h"
 #include "keyring/files.h"
 
 namespace gaiter::keyring {
-namespace {
-
-constexpr std::string_view begin_mark = "-----BEGIN ";
-
-std::unexpected<Error> refuse(const std::string& name, const std::string& why) {
-  const std::string reason = take_openssl_reason();
-  return fail(Error::Kind::invalid, name + " " + why + (reason.empty() ? "" : " (" + reason + ")"));
-}
 
 CertificatePtr certificate_from_der(std::span<const unsigned char> der) {
   X509* certificate = X509_new_ex(library_context(), nullptr);
@@ -29,6 +20,19 @@ CertificatePtr certificate_from_der(std::span<const unsigned char> der) {
   }
   CertificatePtr owned(certificate);
   return at == der.data() + der.size() ? std::move(owned) : nullptr;
+}
+
+namespace {
+
+constexpr std::string_view begin_mark = "-----BEGIN ";
+
+using Pkcs7Ptr = std::unique_ptr<PKCS7, OpenSslDeleter<PKCS7_free>>;
+
+constexpr std::string_view key_mark = "PRIVATE KEY-----";
+
+std::unexpected<Error> refuse(const std::string& name, const std::string& why) {
+  const std::string reason = take_openssl_reason();
+  return fail(Error::Kind::invalid, name + " " + why + (reason.empty() ? "" : " (" + reason + ")"));
 }
 
 KeyPtr key_from_der(std::span<const unsigned char> der) {
@@ -46,46 +50,93 @@ bool is_encrypted_key(std::span<const unsigned char> der) {
   return info != nullptr && at == der.data() + der.size();
 }
 
-std::unexpected<Error> refuse_encrypted(const std::string& name) {
+Result<KeyPtr> unlock(const EncryptedKey& encrypted, const std::string& name,
+                      const AskPassphrase& ask) {
+  if (!ask) {
+    return refuse(name, "holds an encrypted private key, and there is no passphrase for it");
+  }
   ERR_clear_error();
-  return refuse(name,
-                "holds an encrypted private key; Gaiter asks for no passphrase: decrypt it first "
-                "with `openssl pkey -in FILE -out FILE`");
+  const auto passphrase = ask(name);
+  if (!passphrase) return std::unexpected(passphrase.error());
+  return decrypt_key(encrypted, passphrase->view(), name);
 }
 
-Result<Bundle> parse_der(std::span<const unsigned char> der, const std::string& name) {
+// The certificates of a PKCS#7 (RFC 2315) SignedData, which nobody need have signed.
+Result<void> take_pkcs7(Bundle& bundle, std::span<const unsigned char> der,
+                        const std::string& name) {
+  const unsigned char* at = der.data();
+  const Pkcs7Ptr message(d2i_PKCS7(nullptr, &at, static_cast<long>(der.size())));
+  if (message == nullptr || at != der.data() + der.size()) {
+    return refuse(name, "holds a malformed PKCS#7 message");
+  }
+  const STACK_OF(X509)* found = nullptr;
+  if (PKCS7_type_is_signed(message.get()) && message->d.sign != nullptr) {
+    found = message->d.sign->cert;
+  }
+  if (sk_X509_num(found) <= 0) return refuse(name, "holds a PKCS#7 message without certificates");
+  for (int i = 0; i < sk_X509_num(found); ++i) {
+    unsigned char* bytes = nullptr;
+    const int length = i2d_X509(sk_X509_value(found, i), &bytes);
+    CertificatePtr own(length < 0 ? nullptr
+                                  : certificate_from_der({bytes, static_cast<size_t>(length)}));
+    OPENSSL_free(bytes);
+    if (own == nullptr) return refuse(name, "holds a malformed certificate");
+    bundle.certificates.push_back(std::move(own));
+  }
+  return {};
+}
+
+Result<Bundle> parse_der(std::span<const unsigned char> der, const std::string& name,
+                         const AskPassphrase& ask) {
   Bundle bundle;
   if (CertificatePtr certificate = certificate_from_der(der)) {
     bundle.certificates.push_back(std::move(certificate));
     return bundle;
   }
-  if (is_encrypted_key(der)) return refuse_encrypted(name);
+  if (is_encrypted_key(der)) {
+    auto key = unlock({.der = der}, name, ask);
+    if (!key) return pass_on(key);
+    bundle.key = *std::move(key);
+    return bundle;
+  }
   ERR_clear_error();
   bundle.key = key_from_der(der);
-  if (bundle.key == nullptr) return refuse(name, "is neither a certificate nor a private key");
+  if (bundle.key == nullptr && !take_pkcs7(bundle, der, name)) {
+    return refuse(name, "is neither a certificate nor a private key, and no PKCS#7 message");
+  }
   ERR_clear_error();
   return bundle;
 }
 
+Result<void> take_key(Bundle& bundle, Result<KeyPtr> key, const std::string& name) {
+  if (!key) return pass_on(key);
+  if (bundle.key != nullptr) return refuse(name, "holds more than one private key");
+  if (*key == nullptr) return refuse(name, "holds a malformed private key");
+  bundle.key = *std::move(key);
+  ERR_clear_error();
+  return {};
+}
+
 // One PEM block. `kind` and `header` are what stood around its bytes.
 Result<void> take_block(Bundle& bundle, std::string_view kind, std::string_view header,
-                        std::span<const unsigned char> der, const std::string& name) {
+                        std::span<const unsigned char> der, const std::string& name,
+                        const AskPassphrase& ask) {
   if (kind == PEM_STRING_X509 || kind == PEM_STRING_X509_OLD) {
     CertificatePtr certificate = certificate_from_der(der);
     if (certificate == nullptr) return refuse(name, "holds a malformed certificate");
     bundle.certificates.push_back(std::move(certificate));
-  } else if (kind == PEM_STRING_PKCS8 || header.contains("ENCRYPTED")) {
-    return refuse_encrypted(name);
-  } else if (kind == PEM_STRING_PKCS8INF || kind.ends_with(" PRIVATE KEY")) {
-    if (bundle.key != nullptr) return refuse(name, "holds more than one private key");
-    bundle.key = key_from_der(der);
-    if (bundle.key == nullptr) return refuse(name, "holds a malformed private key");
-    ERR_clear_error();
-  } else if (kind != PEM_STRING_ECPARAMETERS) {  // `openssl ecparam -genkey` puts them first
-    return refuse(name, "holds a \"" + std::string(kind) +
-                            "\"; only certificates and a private key belong there");
+    return {};
   }
-  return {};
+  if (kind == PEM_STRING_PKCS7 || kind == PEM_STRING_CMS) return take_pkcs7(bundle, der, name);
+  if (kind == PEM_STRING_PKCS8 || header.contains("ENCRYPTED")) {
+    return take_key(bundle, unlock({.der = der, .header = header}, name, ask), name);
+  }
+  if (kind == PEM_STRING_PKCS8INF || kind.ends_with(" PRIVATE KEY")) {
+    return take_key(bundle, key_from_der(der), name);
+  }
+  if (kind == PEM_STRING_ECPARAMETERS) return {};  // `openssl ecparam -genkey` puts them first
+  return refuse(name, "holds a \"" + std::string(kind) +
+                          "\"; only certificates and a private key belong there");
 }
 
 CrlPtr crl_from_der(std::span<const unsigned char> der) {
@@ -116,18 +167,21 @@ Result<std::string> drain(const BioPtr& bio) {
 Result<void> for_each_block(std::string_view bytes, const std::string& name, const auto& take) {
   const BioPtr bio(BIO_new_mem_buf(bytes.data(), static_cast<int>(bytes.size())));
   if (bio == nullptr) return refuse(name, "cannot be read");
+  // A key must not lie about in memory; for the rest OpenSSL's secure heap is too small.
+  const unsigned flags =
+      PEM_FLAG_EAY_COMPATIBLE | (bytes.contains(key_mark) ? PEM_FLAG_SECURE : 0U);
   size_t blocks = 0;
   for (;; ++blocks) {
     char* kind = nullptr;
     char* header = nullptr;
     unsigned char* der = nullptr;
     long length = 0;
-    if (PEM_read_bio(bio.get(), &kind, &header, &der, &length) != 1) break;
+    if (PEM_read_bio_ex(bio.get(), &kind, &header, &der, &length, flags) != 1) break;
     Result<void> taken = take(std::string_view(kind), std::string_view(header),
                               std::span<const unsigned char>(der, static_cast<size_t>(length)));
-    OPENSSL_free(kind);
-    OPENSSL_free(header);
-    OPENSSL_clear_free(der, static_cast<size_t>(length));
+    OPENSSL_secure_free(kind);
+    OPENSSL_secure_free(header);
+    OPENSSL_secure_clear_free(der, static_cast<size_t>(length));
     if (!taken) return taken;
   }
   // OpenSSL calls the end of the data an error too, and takes a broken last block
@@ -147,13 +201,14 @@ std::span<const unsigned char> as_der(std::string_view bytes) {
 
 }  // namespace
 
-Result<Bundle> parse_bundle(std::string_view bytes, const std::string& name) {
+Result<Bundle> parse_bundle(std::string_view bytes, const std::string& name,
+                            const AskPassphrase& ask) {
   ERR_clear_error();
   if (bytes.size() > max_file_size) return refuse(name, "is longer than 1 MiB");
-  if (is_der(bytes)) return parse_der(as_der(bytes), name);
+  if (is_der(bytes)) return parse_der(as_der(bytes), name, ask);
   Bundle bundle;
   auto read = for_each_block(bytes, name, [&](auto kind, auto header, auto der) {
-    return take_block(bundle, kind, header, der, name);
+    return take_block(bundle, kind, header, der, name, ask);
   });
   if (!read) return pass_on(read);
   return bundle;

@@ -1,6 +1,7 @@
 // Certificates and keys from bytes and back: PEM (RFC 7468), or DER of one object.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,11 +15,15 @@ struct Bundle {
   KeyPtr key;                                // null if there was none
 };
 
-// Reads every certificate and at most one private key (PKCS#8, PKCS#1, SEC1),
-// in any order. `name` names the bytes in error messages. Everything else in the
-// bytes but text between PEM blocks is an error, and so is an encrypted key:
-// nobody is ever asked for a passphrase.
-Result<Bundle> parse_bundle(std::string_view bytes, const std::string& name);
+// Reads every certificate, also those in PKCS#7 (RFC 2315), and at most one private key
+// (PKCS#8, PKCS#1, SEC1), in any order. `name` names the bytes in error messages and to
+// `ask`, which is called if the key is encrypted; if it is null, that is an error.
+// Everything else in the bytes but text between PEM blocks is an error too.
+Result<Bundle> parse_bundle(std::string_view bytes, const std::string& name,
+                            const AskPassphrase& ask = nullptr);
+
+// Null if it is none. It must be all there is.
+CertificatePtr certificate_from_der(std::span<const unsigned char> der);
 
 // Reads every CRL (RFC 5280 5) of PEM, or one of DER. No CRL at all is an error.
 Result<std::vector<CrlPtr>> parse_crls(std::string_view bytes, const std::string& name);

@@ -1,11 +1,13 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <iterator>
+
+#include "keyring/entry_files.h"
 #include "keyring/errors.h"
-#include "keyring/files.h"
-#include "keyring/format.h"
 #include "keyring/keyring.h"
 #include "keyring/label.h"
+#include "keyring/repository.h"
 
 namespace gaiter::keyring {
 namespace {
@@ -44,23 +46,43 @@ class Mixer {
   size_t stats_ = 0;
 };
 
+constexpr const char* entry_files[] = {entry_conf, certificate_pem, key_pem, ocsp_der, crl_pem};
+
+// Where the entry really is, or "".
+std::string connection_of(const Directory& keyring, const std::string& label) {
+  const auto files = read_entry(keyring, label, Depth::conf, nullptr);
+  return files ? files->conf.connected : std::string();
+}
+
+void add_entry(Mixer& mixer, const Directory& keyring, const std::string& label) {
+  const int fd = keyring.fd.get();
+  for (const char* file : entry_files) mixer.add(fd, (label + "/" + file).c_str());
+  if (exists(keyring, (label + "/" + certificate_pem).c_str())) return;
+  const std::string elsewhere = connection_of(keyring, label);
+  if (elsewhere.empty() || elsewhere == system_repository) return;
+  for (const char* file : entry_files) mixer.add(AT_FDCWD, (elsewhere + "/" + file).c_str());
+}
+
 }  // namespace
 
 Result<Stamp> stamp(const std::string& path) {
-  auto directory = open_directory(path);
+  const auto name = parse_repository_name(path);
+  if (!name) return std::unexpected(name.error());
+  Mixer mixer;
+  if (name->kind != RepositoryKind::directory) {
+    // The system's bundle is replaced by its packages, at most a few times a year.
+    if (name->kind == RepositoryKind::pkcs12) mixer.add(AT_FDCWD, name->path.c_str());
+    return mixer.value();
+  }
+  auto directory = open_directory(name->path);
   if (!directory) return pass_on(directory);
   const auto names = list(*directory);
   if (!names) return std::unexpected(names.error());
-  Mixer mixer;
-  const int fd = directory->fd.get();
-  mixer.add(fd, ".");
-  mixer.add(fd, keyring_conf);
+  mixer.add(directory->fd.get(), ".");
+  mixer.add(directory->fd.get(), keyring_conf);
   for (const std::string& label : *names) {
-    if (!check_label(label)) continue;
-    for (const char* file : {entry_conf, certificate_pem, key_pem, ocsp_der, crl_pem}) {
-      mixer.add(fd, (label + "/" + file).c_str());
-    }
-    if (mixer.stats() + 5 > max_stats) break;
+    if (mixer.stats() + 2 * std::size(entry_files) > max_stats) break;
+    if (check_label(label)) add_entry(mixer, *directory, label);
   }
   return mixer.value();
 }

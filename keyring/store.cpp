@@ -15,61 +15,35 @@
 namespace gaiter::keyring {
 namespace {
 
-constexpr const char* import_name = "the import";
+// That the entry is there. Something may be wrong with it: it can be removed all the same.
+Result<void> require(const Keyring& keyring, const std::string& label) {
+  if (auto good = check_label(label); !good) return good;
+  auto entry = keyring.entry(label);
+  if (!entry && entry.error().kind == Error::Kind::not_found) return pass_on(entry);
+  return {};
+}
 
-// Under the writer's lock; `entry` borrows.
-Result<Entry> put(const Keyring& keyring, const std::string& label, const NewEntry& entry,
-                  bool replace) {
-  auto writer = Writer::lock(keyring.path());
+// Of an entry that is there.
+Result<EntryConf> conf_of(const Keyring& keyring, const std::string& label) {
+  const auto entry = keyring.entry(label);
+  if (!entry) return std::unexpected(entry.error());
+  return EntryConf{.usage = entry->usage,
+                   .trusted = entry->trusted,
+                   .origin = entry->origin,
+                   .connected = entry->connected};
+}
+
+}  // namespace
+
+Result<Entry> put_entry(const Keyring& keyring, const std::string& label, const NewEntry& entry,
+                        bool replace) {
+  auto writer = Writer::lock(keyring.path(), keyring.ask());
   if (!writer) return pass_on(writer);
   if (auto written = writer->put(label, entry, replace); !written) return pass_on(written);
   return keyring.entry(label);
 }
 
-// X509_check_ca(): 1 says basicConstraints, 3 a self-signed certificate of version
-// 1, which has no extensions to say it with.
-bool is_ca(X509* certificate) {
-  const int kind = X509_check_ca(certificate);
-  return kind == 1 || kind == 3;
-}
-
-Result<void> check_import(Usage usage, Bundle& bundle) {
-  if (bundle.certificates.empty()) {
-    return fail(Error::Kind::invalid, std::string(import_name) + " holds no certificate");
-  }
-  if (usage == Usage::personal && bundle.key == nullptr) {
-    return fail(Error::Kind::invalid,
-                std::string(import_name) + " holds no private key, which usage personal needs");
-  }
-  if (usage == Usage::site && bundle.key != nullptr) {
-    return fail(Error::Kind::invalid, std::string(import_name) +
-                                          " holds a private key; a site is somebody else, and "
-                                          "only its certificate belongs here");
-  }
-  if ((bundle.key != nullptr || usage != Usage::ca) &&
-      !bring_leaf_forward(bundle.certificates, bundle.key.get())) {
-    return fail(
-        Error::Kind::invalid,
-        std::string(import_name) + " holds a private key that fits none of its certificates");
-  }
-  if (usage != Usage::ca) {
-    sort_chain(bundle.certificates);
-    return {};
-  }
-  for (const CertificatePtr& certificate : bundle.certificates) {
-    if (!is_ca(certificate.get())) {
-      return fail(Error::Kind::invalid,
-                  "the certificate of " + subject_text(certificate.get()) +
-                      " is not a CA's (basicConstraints does not say CA:TRUE); usage site trusts a "
-                      "single certificate");
-    }
-  }
-  return {};
-}
-
-}  // namespace
-
-Result<Keyring> create_keyring(const std::string& path) {
+Result<Keyring> create_keyring(const std::string& path, AskPassphrase ask) {
   {
     auto writer = Writer::lock_new(path);
     if (!writer) return pass_on(writer);
@@ -77,7 +51,7 @@ Result<Keyring> create_keyring(const std::string& path) {
       if (auto made = writer->put_conf({}); !made) return pass_on(made);
     }
   }
-  return Keyring::open(path);
+  return Keyring::open(path, std::move(ask));
 }
 
 Result<Entry> create_entry(const Keyring& keyring, const NewCertificate& request) {
@@ -103,26 +77,11 @@ Result<Entry> create_entry(const Keyring& keyring, const NewCertificate& request
     entry.certificates.push_back(signer->leaf.get());
     for (const CertificatePtr& above : signer->chain) entry.certificates.push_back(above.get());
   }
-  return put(keyring, request.label, entry, false);
-}
-
-Result<Entry> import_entry(const Keyring& keyring, std::string_view label, Usage usage,
-                           std::string_view pem, bool replace) {
-  if (auto good = check_label(label); !good) return pass_on(good);
-  auto bundle = parse_bundle(pem, import_name);
-  if (!bundle) return pass_on(bundle);
-  if (auto good = check_import(usage, *bundle); !good) return pass_on(good);
-  NewEntry entry{.conf = {.usage = usage, .trusted = true, .origin = "imported"},
-                 .certificates = {},
-                 .key = bundle->key.get()};
-  for (const CertificatePtr& certificate : bundle->certificates) {
-    entry.certificates.push_back(certificate.get());
-  }
-  return put(keyring, std::string(label), entry, replace);
+  return put_entry(keyring, request.label, entry, false);
 }
 
 Result<void> set_default(const Keyring& keyring, std::string_view label) {
-  auto writer = Writer::lock(keyring.path());
+  auto writer = Writer::lock(keyring.path(), keyring.ask());
   if (!writer) return pass_on(writer);
   const auto entry = keyring.entry(label);
   if (!entry) return std::unexpected(entry.error());
@@ -131,7 +90,34 @@ Result<void> set_default(const Keyring& keyring, std::string_view label) {
                                           "\" cannot be the default: it is not a personal entry "
                                           "with a private key");
   }
-  return writer->put_conf({.default_label = entry->label});
+  auto conf = writer->conf();
+  if (!conf) return pass_on(conf);
+  conf->default_label = entry->label;
+  return writer->put_conf(*conf);
+}
+
+Result<void> set_trust(const Keyring& keyring, const std::string& label, bool trusted) {
+  auto writer = Writer::lock(keyring.path());
+  if (!writer) return pass_on(writer);
+  auto conf = conf_of(keyring, label);
+  if (!conf) return pass_on(conf);
+  conf->trusted = trusted;
+  const std::string text = print(*conf);
+  return writer->change(label, {{.name = entry_conf, .content = text}});
+}
+
+Result<void> rename_entry(const Keyring& keyring, const std::string& from, const std::string& to) {
+  auto writer = Writer::lock(keyring.path());
+  if (!writer) return pass_on(writer);
+  if (const auto entry = require(keyring, from); !entry) return std::unexpected(entry.error());
+  return writer->rename(from, to);
+}
+
+Result<void> delete_entry(const Keyring& keyring, const std::string& label) {
+  auto writer = Writer::lock(keyring.path());
+  if (!writer) return pass_on(writer);
+  if (const auto entry = require(keyring, label); !entry) return std::unexpected(entry.error());
+  return writer->remove(label);
 }
 
 }  // namespace gaiter::keyring

@@ -8,9 +8,12 @@
 #include <cerrno>
 #include <cstdio>
 
+#include "keyring/encrypted_key.h"
 #include "keyring/errors.h"
 #include "keyring/label.h"
+#include "keyring/passphrase.h"
 #include "keyring/pem.h"
+#include "keyring/repository.h"
 
 namespace gaiter::keyring {
 namespace {
@@ -26,33 +29,17 @@ void sweep(const Directory& directory) {
   }
 }
 
-Result<void> write_entry(const Directory& directory, const NewEntry& entry) {
-  auto pem = certificates_to_pem(entry.certificates);
-  if (!pem) return pass_on(pem);
-  auto made = write_new_file(directory, certificate_pem, *pem, public_mode);
-  if (made && entry.key != nullptr) {
-    auto key = key_to_pem(entry.key);
-    if (!key) return pass_on(key);
-    char* text = nullptr;
-    const long length = BIO_get_mem_data(key->get(), &text);
-    made = write_new_file(directory, key_pem, {text, static_cast<size_t>(length)}, secret_mode);
-  }
-  if (made) made = write_new_file(directory, entry_conf, print(entry.conf), public_mode);
-  return made;
+bool is_key_file(std::string_view name) { return name == key_pem || name == next_key_pem; }
+
+std::string_view text_of(const BioPtr& bio) {
+  char* text = nullptr;
+  const long length = BIO_get_mem_data(bio.get(), &text);
+  return {text, static_cast<size_t>(length)};
 }
 
 Result<void> check_free(const Directory& directory, const std::string& label) {
   if (!exists(directory, label.c_str())) return {};
   return fail(Error::Kind::exists, directory.path + " has an entry \"" + label + "\" already");
-}
-
-Result<void> write_files(const Directory& directory, const std::vector<FileChange>& files) {
-  for (const FileChange& file : files) {
-    if (!file.content) continue;
-    auto written = write_new_file(directory, file.name, *file.content, file.mode);
-    if (!written) return written;
-  }
-  return {};
 }
 
 // Copies the files that are not among the changed. Bytes, not links: some file
@@ -77,7 +64,7 @@ Result<void> copy_others(const Directory& from, const Directory& to,
 
 }  // namespace
 
-Result<Writer> Writer::lock(Directory directory) {
+Result<Writer> Writer::lock(Directory directory, AskPassphrase ask) {
   const std::string path = directory.path_of(lock_name);
   Fd fd(openat(directory.fd.get(), lock_name, O_RDWR | O_CREAT | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC,
                secret_mode));
@@ -86,16 +73,18 @@ Result<Writer> Writer::lock(Directory directory) {
     if (errno != EINTR) return fail_errno(errno, "cannot lock " + path);
   }
   sweep(directory);
-  return Writer(std::move(directory), std::move(fd));
+  return Writer(std::move(directory), std::move(fd), std::move(ask));
 }
 
-Result<Writer> Writer::lock(const std::string& path) {
+Result<Writer> Writer::lock(const std::string& path, AskPassphrase ask) {
+  if (auto good = check_writable(path); !good) return pass_on(good);
   auto directory = open_directory(path);
   if (!directory) return pass_on(directory);
-  return lock(*std::move(directory));
+  return lock(*std::move(directory), std::move(ask));
 }
 
 Result<Writer> Writer::lock_new(const std::string& path) {
+  if (auto good = check_writable(path); !good) return pass_on(good);
   if (auto made = make_directories(path); !made) return pass_on(made);
   auto directory = open_directory(path);
   if (!directory) return pass_on(directory);
@@ -105,7 +94,60 @@ Result<Writer> Writer::lock_new(const std::string& path) {
   if (!names->empty() && !exists(*directory, lock_name)) {
     return fail(Error::Kind::invalid, path + " is not empty, and is not a keyring");
   }
-  return lock(*std::move(directory));
+  return lock(*std::move(directory), nullptr);
+}
+
+Result<KeyringConf> Writer::conf() const {
+  const auto text = read_file(directory_, keyring_conf, Guard::write);
+  if (!text && text.error().kind == Error::Kind::not_found) return KeyringConf{};
+  if (!text) return std::unexpected(text.error());
+  return parse_keyring_conf(text->view(), directory_.path_of(keyring_conf));
+}
+
+Result<void> Writer::write_key(const Directory& directory, const std::string& name,
+                               const EVP_PKEY* key) const {
+  auto conf = this->conf();
+  if (!conf) return pass_on(conf);
+  auto pem = [&]() -> Result<BioPtr> {
+    if (!conf->encrypted) return key_to_pem(key);
+    const auto passphrase =
+        find_passphrase(directory_.path + " (a new key)", conf->passphrase_file, ask_);
+    if (!passphrase) return std::unexpected(passphrase.error());
+    return key_to_encrypted_pem(key, passphrase->view());
+  }();
+  if (!pem) return pass_on(pem);
+  return write_new_file(directory, name, text_of(*pem), secret_mode);
+}
+
+Result<void> Writer::write_entry(const Directory& directory, const NewEntry& entry) const {
+  // A connected entry has neither.
+  if (!entry.certificates.empty()) {
+    auto pem = certificates_to_pem(entry.certificates);
+    if (!pem) return pass_on(pem);
+    auto made = write_new_file(directory, certificate_pem, *pem, public_mode);
+    if (!made) return made;
+  }
+  if (entry.key != nullptr) {
+    if (auto made = write_key(directory, key_pem, entry.key); !made) return made;
+  }
+  return write_new_file(directory, entry_conf, print(entry.conf), public_mode);
+}
+
+Result<void> Writer::write_files(const Directory& directory,
+                                 const std::vector<FileChange>& files) const {
+  for (const FileChange& file : files) {
+    if (!file.content) continue;
+    auto written = [&]() -> Result<void> {
+      if (!is_key_file(file.name) || file.content->contains(encrypted_key_mark)) {
+        return write_new_file(directory, file.name, *file.content, file.mode);
+      }
+      auto bundle = parse_bundle(*file.content, directory_.path_of(file.name));
+      if (!bundle) return pass_on(bundle);
+      return write_key(directory, file.name, bundle->key.get());
+    }();
+    if (!written) return written;
+  }
+  return {};
 }
 
 Result<void> Writer::put_built(const std::string& label,
@@ -150,6 +192,45 @@ Result<void> Writer::change(const std::string& label, const std::vector<FileChan
     auto copied = copy_others(*old, directory, files);
     return copied ? write_files(directory, files) : std::move(copied);
   });
+}
+
+Result<void> Writer::rename(const std::string& from, const std::string& to) {
+  if (auto good = check_label(to); !good) return good;
+  if (auto free = check_free(directory_, to); !free) return free;
+  auto conf = this->conf();
+  if (!conf) return pass_on(conf);
+  if (conf->default_label != from) {
+    const int fd = directory_.fd.get();
+    if (renameat2(fd, from.c_str(), fd, to.c_str(), RENAME_NOREPLACE) != 0) {
+      return fail_errno(errno, "cannot rename " + directory_.path_of(from));
+    }
+    return sync(directory_);
+  }
+  // keyring.conf names it: it must be there under either label while that changes.
+  auto old = open_directory(directory_, from);
+  if (!old) return pass_on(old);
+  auto copied =
+      put_built(to, [&](const Directory& directory) { return copy_others(*old, directory, {}); });
+  if (!copied) return copied;
+  conf->default_label = to;
+  if (auto written = put_conf(*conf); !written) return written;
+  return remove(from);
+}
+
+Result<void> Writer::remove(const std::string& label) {
+  auto conf = this->conf();
+  if (!conf) return pass_on(conf);
+  if (conf->default_label == label) {
+    conf->default_label.clear();
+    if (auto written = put_conf(*conf); !written) return written;
+  }
+  const int fd = directory_.fd.get();
+  if (renameat2(fd, label.c_str(), fd, temporary_entry, RENAME_NOREPLACE) != 0) {
+    return fail_errno(errno, "cannot remove " + directory_.path_of(label));
+  }
+  auto removed = sync(directory_);
+  discard(directory_, temporary_entry);
+  return removed;
 }
 
 Result<void> Writer::put_conf(const KeyringConf& conf) {

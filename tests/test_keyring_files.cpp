@@ -1,4 +1,7 @@
 // The files of a keyring: whose they must be, and what may be in them.
+#include <string.h>
+
+#include "keyring/files.h"
 #include "tests/keyring_fixture.h"
 
 namespace gaiter::keyring {
@@ -133,7 +136,7 @@ std::string bytes_from(Write write) {
   return std::string(data, static_cast<size_t>(length));
 }
 
-void an_encrypted_key_is_refused_and_nobody_asked(void**) {
+void an_encrypted_key_needs_its_passphrase(void**) {
   const Hand hand;
   const Made a = make(request_for("a"));
   const std::string entry = hand.entry("a", personal, a.certificate_pem, a.key_pem);
@@ -155,7 +158,36 @@ void an_encrypted_key_is_refused_and_nobody_asked(void**) {
   for (const std::string& bad : encrypted) {
     put_file(entry + "/key.pem", bad, 0600);
     assert_refused(hand.identity("a"), Kind::invalid, entry + "/key.pem", "encrypted",
-                   "openssl pkey");
+                   "LoadCredential=gaiter-passphrase:", "passphrase_file", "passwd");
+
+    // A person.
+    std::string asked;
+    const auto answer = [&](const char* passphrase) {
+      return [&asked, passphrase](const std::string& file) -> Result<Content> {
+        asked = file;
+        return Content(std::vector<char>(passphrase, passphrase + strlen(passphrase)));
+      };
+    };
+    take(take(Keyring::open(hand.path, answer("secret"))).identity("a"));
+    assert_string_equal(asked.c_str(), (entry + "/key.pem").c_str());
+    assert_refused(take(Keyring::open(hand.path, answer("sesame"))).identity("a"), Kind::invalid,
+                   "key.pem", "another passphrase");
+
+    // A file that keyring.conf names.
+    const std::string file = hand.scratch / "passphrase";
+    put_file(file, "secret\n", 0600);
+    put_file(hand.path + "/keyring.conf", "format = 1\npassphrase_file = " + file + "\n");
+    take(hand.identity("a"));
+    put_file(file, "secret\n", 0644);
+    assert_refused(hand.identity("a"), Kind::insecure, file, "chmod 600");
+
+    // A credential of the service, which goes first.
+    put_file(hand.scratch / "gaiter-passphrase", "secret", 0440);
+    setenv("CREDENTIALS_DIRECTORY", (hand.scratch / ".").c_str(), 1);
+    take(hand.identity("a"));
+    unsetenv("CREDENTIALS_DIRECTORY");
+    unlink((hand.scratch / "gaiter-passphrase").c_str());
+    put_file(hand.path + "/keyring.conf", "format = 1\n");
   }
 }
 
@@ -206,7 +238,7 @@ int main() {
       cmocka_unit_test(only_regular_files_are_read),
       cmocka_unit_test(sizes_are_bounded),
       cmocka_unit_test(garbage_is_refused_with_the_file),
-      cmocka_unit_test(an_encrypted_key_is_refused_and_nobody_asked),
+      cmocka_unit_test(an_encrypted_key_needs_its_passphrase),
       cmocka_unit_test(every_usual_key_and_encoding_is_read),
   };
   return cmocka_run_group_tests_name("keyring_files", tests, nullptr, nullptr);
