@@ -39,13 +39,16 @@ class Reader {
   }
 
   void addresses(const Node& node, std::vector<AddressRange>& out) {
+    bool any = false;
     each(node, "address", [&](const Node& element) {
       if (!element.is_text())
         return report_.type(element, "an address in quotes, or a list of these");
+      any |= element.text == "any";
       auto ranges = parse_addresses(element.text);
       if (!ranges) return report_.value(element, ranges.error());
       out.insert(out.end(), ranges->begin(), ranges->end());
     });
+    if (any) out.clear();  // as if it were left out: also what is not known yet
   }
 
   void ports(const Node& node, std::vector<PortRange>& out) {

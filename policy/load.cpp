@@ -8,6 +8,7 @@
 
 #include "policy/accounts.h"
 #include "policy/conditions.h"
+#include "policy/matcher.h"
 #include "policy/policy.h"
 #include "policy/read.h"
 #include "policy/report.h"
@@ -43,6 +44,8 @@ class Loader {
     for (const Parsed& parsed : parsed_) read_rules(parsed);
     std::ranges::stable_sort(policy_.rules_, std::greater(), &Rule::priority);
     sort_errors();
+    if (errors_.empty() && !policy_.rules_.empty())
+      policy_.matcher_ = std::make_shared<const Matcher>(policy_.rules_);
   }
 
  private:

@@ -6,6 +6,7 @@
 
 #include "policy/address.h"
 #include "policy/glob.h"
+#include "policy/matcher.h"
 #include "policy/policy.h"
 
 namespace gaiter::policy {
@@ -94,11 +95,13 @@ std::optional<Condition> mismatch(const Rule& rule, const Point& point) {
 }
 
 const Rule* Policy::match(const Subject& subject) const {
-  const auto point = Point::of(subject);
-  if (!point) return nullptr;
-  const auto rule = std::ranges::find_if(
-      rules_, [&](const Rule& candidate) { return !mismatch(candidate, *point); });
-  return rule == rules_.end() ? nullptr : &*rule;
+  const auto point = matcher_ ? Point::of(subject) : std::nullopt;
+  const uint32_t number = point ? matcher_->find(rules_, *point) : no_rule;
+  return number == no_rule ? nullptr : &rules_[number];
+}
+
+void Policy::narrow_to(std::string_view program) {
+  matcher_ = std::make_shared<const Matcher>(rules_, program);
 }
 
 }  // namespace gaiter::policy

@@ -52,7 +52,7 @@ struct Source {
   static Source from_values(const char* path, const char* text);
 };
 
-class Matcher;  // policy/match.h
+class Matcher;  // policy/matcher.h
 
 class Policy {
  public:
@@ -68,6 +68,11 @@ class Policy {
   // The first rule that matches, or nullptr. Costs well under a microsecond
   // whatever the number of rules; async-signal-safe.
   const Rule* match(const Subject& subject) const;
+
+  // Leaves rules for other programs out of what match() tries: from now on it is
+  // right for this executable alone. Rules of ten thousand programs cost no more
+  // than this one's then. Not thread-safe; allocates.
+  void narrow_to(std::string_view program);
 
   // What happens to a TCP connection without a rule.
   Unmatched unmatched() const { return unmatched_; }

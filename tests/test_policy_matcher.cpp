@@ -1,0 +1,211 @@
+// The index of rules: the same answer as looking at each, and how long it takes.
+#include "policy/matcher.h"
+
+#include <time.h>
+
+#include <random>
+#include <string>
+#include <vector>
+
+#include "policy/address.h"
+
+extern "C" {
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+}
+
+using namespace gaiter::policy;
+
+namespace {
+
+constexpr Point::Known known[] = {Point::Known::exact, Point::Known::any, Point::Known::unknown};
+
+uint32_t naive(const std::vector<Rule>& rules, const Point& point) {
+  for (uint32_t i = 0; i < rules.size(); i++)
+    if (!mismatch(rules[i], point)) return i;
+  return no_rule;
+}
+
+// Small values collide, the last ones are where arithmetic goes wrong.
+uint16_t some_port(std::mt19937& random) {
+  switch (random() % 4) {
+    case 0:
+      return static_cast<uint16_t>(1 + random() % 20);
+    case 1:
+      return static_cast<uint16_t>(65535 - random() % 20);
+    default:
+      return static_cast<uint16_t>(1 + random() % 65535);
+  }
+}
+
+Address some_address(std::mt19937& random) {
+  Address address = random() % 2 ? all_ipv4.first : Address{0x2001'0db8'0000'0000, 0};
+  if (random() % 8 == 0) address = {UINT64_MAX, UINT64_MAX - 40};
+  address.low += 1 + random() % 40;
+  if (random() % 4 == 0) address.low += static_cast<uint64_t>(random() % 256) << 24;
+  return address;
+}
+
+std::vector<PortRange> some_ports(std::mt19937& random) {
+  std::vector<PortRange> ranges;
+  for (auto count = random() % 4; count > 0; count--) {
+    const uint16_t a = some_port(random), b = random() % 2 ? a : some_port(random);
+    ranges.push_back({std::min(a, b), std::max(a, b)});
+  }
+  return ranges;
+}
+
+std::vector<AddressRange> some_addresses(std::mt19937& random) {
+  std::vector<AddressRange> ranges;
+  for (auto count = random() % 3; count > 0; count--) {
+    const Address a = some_address(random), b = random() % 2 ? a : some_address(random);
+    ranges.push_back({std::min(a, b), std::max(a, b)});
+  }
+  return ranges;
+}
+
+Point some_point(std::mt19937& random, const Process* process) {
+  Point point{random() % 2 ? Direction::inbound : Direction::outbound, {}, {}, process};
+  for (Point::End* end : {&point.local, &point.remote}) {
+    end->address = some_address(random);
+    end->port = some_port(random);
+    end->address_is = known[random() % 6 < 4 ? 0 : random() % 3];
+    end->port_is = known[random() % 6 < 4 ? 0 : random() % 3];
+  }
+  return point;
+}
+
+void agrees_with_a_naive_loop(void**) {
+  std::mt19937 random(1);
+  const Process process{"/usr/bin/one", 10, 20, {}, "one.service"};
+  for (int round = 0; round < 600; round++) {
+    std::vector<Rule> rules(random() % 40);
+    for (Rule& rule : rules) {
+      rule.direction = random() % 2 ? Direction::inbound : Direction::outbound;
+      rule.local_ports = some_ports(random);
+      rule.remote_ports = some_ports(random);
+      rule.local = some_addresses(random);
+      rule.remote = some_addresses(random);
+      if (random() % 4 == 0) rule.programs = {random() % 2 ? "one" : "two"};
+      if (random() % 4 == 0) rule.users = {random() % 2 ? 10u : 11u};
+    }
+    const Matcher matcher(rules), narrow(rules, process.program);
+    for (int query = 0; query < 200; query++) {
+      const Point point = some_point(random, random() % 4 ? &process : nullptr);
+      assert_int_equal(matcher.find(rules, point), naive(rules, point));
+      if (point.process != nullptr)
+        assert_int_equal(narrow.find(rules, point), naive(rules, point));
+    }
+  }
+}
+
+void blocks_are_the_fewest(void**) {
+  const auto count = [](const char* range) {
+    std::vector<Block> blocks;
+    const auto ranges = parse_addresses(range);
+    for (const AddressRange& one : *ranges) append_blocks(one, blocks);
+    return blocks.size();
+  };
+  assert_int_equal(count("10.0.0.0/8"), 1);
+  assert_int_equal(count("::/0"), 96);  // a half, a quarter, ...: all but ::ffff:0:0/96
+  assert_int_equal(count("any"), 1);
+  assert_int_equal(count("10.0.0.1-10.0.0.6"), 4);
+  assert_int_equal(count("0.0.0.1-255.255.255.254"), 62);
+  std::vector<Block> ports;
+  append_blocks(PortRange{1, 65534}, ports);
+  assert_int_equal(ports.size(), 30);
+  ports.clear();
+  append_blocks(PortRange{0, 65535}, ports);
+  assert_int_equal(ports.size(), 1);
+}
+
+// In nanoseconds; other programs do not count.
+int64_t processor_time() {
+  timespec now;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return now.tv_sec * 1'000'000'000 + now.tv_nsec;
+}
+
+void rough_blocks_hold_the_range(void**) {
+  std::mt19937 random(3);
+  for (int round = 0; round < 10000; round++) {
+    const Address a = some_address(random), b = some_address(random);
+    const AddressRange range{std::min(a, b), std::max(a, b)};
+    std::vector<Block> rough, exact;
+    append_rough_blocks(range, rough);
+    append_blocks(range, exact);
+    assert_true(rough.size() <= 2 && rough.front().first <= range.first &&
+                range.last <= rough.back().last);
+    assert_true(exact.front().first == range.first && exact.back().last == range.last);
+    for (const Block& block : exact)
+      assert_true((rough.front().first <= block.first && block.last <= rough.front().last) ||
+                  (rough.back().first <= block.first && block.last <= rough.back().last));
+  }
+}
+
+// Prints how long a look-up takes, and judges it only by a limit that no machine
+// should reach.
+void measure(const char* what, const std::vector<Rule>& rules, const std::vector<Point>& points) {
+  const int64_t start = processor_time();
+  const Matcher matcher(rules);
+  const int64_t built = processor_time();
+  constexpr int rounds = 20;
+  uint64_t found = 0;
+  for (int round = 0; round < rounds; round++)
+    for (const Point& point : points) found += matcher.find(rules, point) != no_rule;
+  const int64_t done = processor_time();
+  const auto look_up = (done - built) / (rounds * static_cast<int64_t>(points.size()));
+  print_message("%zu rules by %s: built in %ld us, look-up %ld ns (%lu%% found)\n", rules.size(),
+                what, static_cast<long>((built - start) / 1000), static_cast<long>(look_up),
+                100 * found / (rounds * points.size()));
+  assert_true(look_up < 50'000);
+  for (size_t i = 0; i < 200; i++)
+    assert_int_equal(matcher.find(rules, points[i]), naive(rules, points[i]));
+}
+
+Point outbound_to(Address address, uint16_t port) {
+  return {
+      Direction::outbound, {}, {Point::Known::exact, Point::Known::exact, address, port}, nullptr};
+}
+
+void ten_thousand_rules(void**) {
+  std::mt19937 random(2);
+  const auto ipv4 = [](uint64_t n) { return Address{0, all_ipv4.first.low + n}; };
+  std::vector<Rule> ports(10000), networks(10000), pairs(10000), nested(10000);
+  std::vector<Point> to_ports, to_networks, to_pairs, to_nested;
+  for (uint32_t i = 0; i < 10000; i++) {
+    const auto port = static_cast<uint16_t>(i + 1);
+    ports[i].remote_ports = {{port, port}};
+    to_ports.push_back(outbound_to(ipv4(random()), static_cast<uint16_t>(random() % 20000)));
+    networks[i].remote = {{ipv4(i << 16), ipv4((i << 16) + 0xffff)}};
+    to_networks.push_back(outbound_to(ipv4((random() % 20000) << 16 | random() % 65536), port));
+    pairs[i].remote = {{ipv4(i % 100 << 8), ipv4((i % 100 << 8) + 255)}};
+    pairs[i].remote_ports = {
+        {static_cast<uint16_t>(1 + i / 100), static_cast<uint16_t>(1 + i / 100)}};
+    to_pairs.push_back(
+        outbound_to(ipv4((random() % 110) << 8), static_cast<uint16_t>(random() % 110)));
+    nested[i].remote_ports = {{port, static_cast<uint16_t>(65535 - i)}};
+    nested[i].remote = {{ipv4(i), ipv4(i + 1000)}};
+    to_nested.push_back(outbound_to(ipv4(random() % 11000), some_port(random)));
+  }
+  for (auto* rules : {&ports, &networks, &pairs, &nested})
+    for (Rule& rule : *rules) rule.direction = Direction::outbound;
+  measure("port", ports, to_ports);
+  measure("network", networks, to_networks);
+  measure("port and network", pairs, to_pairs);
+  measure("overlapping ranges of both", nested, to_nested);
+}
+
+}  // namespace
+
+int main() {
+  const CMUnitTest tests[] = {
+      cmocka_unit_test(agrees_with_a_naive_loop),
+      cmocka_unit_test(blocks_are_the_fewest),
+      cmocka_unit_test(rough_blocks_hold_the_range),
+      cmocka_unit_test(ten_thousand_rules),
+  };
+  return cmocka_run_group_tests(tests, nullptr, nullptr);
+}
