@@ -2,6 +2,16 @@
 
 #include <openssl/ssl.h>
 
+// --wrap=ssl_x509err2alert gives OpenSSL's function the first name, and calls of it
+// the second. Weak, since without that option there is no such thing.
+extern "C" [[gnu::weak]] int __real_ssl_x509err2alert(int error);
+extern "C" int __wrap_ssl_x509err2alert(int error);
+
+int __wrap_ssl_x509err2alert(int error) {
+  return error == gaiter::engine::not_authorised ? SSL_AD_ACCESS_DENIED
+                                                 : __real_ssl_x509err2alert(error);
+}
+
 namespace gaiter::engine {
 
 const char* alert_name(uint8_t alert) {

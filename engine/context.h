@@ -1,37 +1,25 @@
-// What all connections of one rule share: an SSL_CTX with every option set, the
-// identity, the trust, the ticket keys, the client's session cache.
+// What all connections of one rule share: SSL_CTXs with every option set, one for
+// each set of certificates, the trust, who is allowed, the ticket keys, the client's
+// session cache.
 #pragma once
 
 #include <openssl/ssl.h>
 
 #include <expected>
 #include <memory>
-#include <optional>
 #include <string>
 
+#include "engine/context_settings.h"
 #include "engine/failure.h"
 #include "engine/peer_cache.h"
-#include "engine/record_state.h"
 #include "engine/sessions.h"
-#include "keyring/keyring.h"
 
 namespace gaiter::engine {
 
-enum class PeerCertificate { none, optional, required };  // asked of a client
-enum class PeerCheck { full, chain, none };               // made of a server
-
-struct ContextSettings {
-  Role role = Role::client;
-  Version min_version = Version::tls12;
-  PeerCertificate client_auth = PeerCertificate::none;  // role server
-  PeerCheck verify = PeerCheck::full;                   // role client
-  // Role server needs an identity; a client may have one.
-  std::optional<keyring::Identity> identity;
-  // Needed unless nothing is verified.
-  TrustStorePtr trust;
-  // Names the rule and its generation: sessions are only resumed within it.
-  std::string session_scope;
-};
+class Authorisation;
+class ServerNames;
+class Staples;
+class TicketKeys;
 
 // Immutable after make() but for its caches, shared by threads and, copied,
 // by fork children.
@@ -46,14 +34,30 @@ class Context {
 
   SSL_CTX* ssl_context() const { return ssl_context_; }
   const ContextSettings& settings() const { return settings_; }
+  const Authorisation& authorisation() const { return *authorisation_; }
+
+  // Role server.
+  const ServerNames& server_names() const { return *server_names_; }
+  const Staples& staples() const { return *staples_; }
+  const TicketKeys& ticket_keys() const { return *ticket_keys_; }
+
   SessionCache& sessions() const { return sessions_; }  // role client
   PeerCache& peers() const { return peers_; }
 
  private:
-  Context() = default;
-  ContextSettings settings_;
+  explicit Context(ContextSettings settings);
+
+  std::expected<void, Failure> set_up();
+  std::expected<SSL_CTX*, Failure> make_ssl_context(
+      const std::vector<keyring::Identity>& identities) const;
+
+  const ContextSettings settings_;
   SSL_CTX* ssl_context_ = nullptr;
-  mutable SessionCache sessions_{256};
+  std::unique_ptr<const Authorisation> authorisation_;
+  std::unique_ptr<ServerNames> server_names_;
+  std::unique_ptr<Staples> staples_;
+  std::unique_ptr<const TicketKeys> ticket_keys_;
+  mutable SessionCache sessions_;
   mutable PeerCache peers_{32, std::chrono::minutes(5)};
 };
 

@@ -3,10 +3,12 @@
 #include <openssl/crypto.h>
 #include <openssl/objects.h>
 
+#include <algorithm>
 #include <cstring>
 #include <optional>
 
 #include "engine/key_schedule.h"
+#include "engine/record_choice.h"
 
 namespace gaiter::engine {
 namespace {
@@ -35,16 +37,15 @@ std::optional<Hash> hash_of(const SSL_CIPHER* suite) {
   }
 }
 
-void derive_from_master_secret(SSL* ssl, Cipher cipher, Hash hash, DirectionState& client,
-                               DirectionState& server) {
+void derive_from_master_secret(SSL* ssl, Cipher cipher, BackEnd back_end, Hash hash,
+                               DirectionState& client, DirectionState& server) {
   uint8_t master[48];
   uint8_t client_random[32];
   uint8_t server_random[32];
   SSL_SESSION_get_master_key(SSL_get_session(ssl), master, sizeof master);
   SSL_get_client_random(ssl, client_random, sizeof client_random);
   SSL_get_server_random(ssl, server_random, sizeof server_random);
-  derive_tls12(client, server, cipher, best_back_end(cipher), hash, master, client_random,
-               server_random);
+  derive_tls12(client, server, cipher, back_end, hash, master, client_random, server_random);
   OPENSSL_cleanse(master, sizeof master);
 }
 
@@ -66,13 +67,16 @@ void TrafficSecrets::note(std::string_view label, std::span<const uint8_t> secre
   if (label == "SERVER_TRAFFIC_SECRET_0") keep(secret, server_);
 }
 
-std::expected<HandedOver, Failure> hand_over(SSL* ssl, Role role, const TrafficSecrets& secrets) {
+std::expected<HandedOver, Failure> hand_over(SSL* ssl, const ContextSettings& settings,
+                                             const TrafficSecrets& secrets) {
   const SSL_CIPHER* suite = SSL_get_current_cipher(ssl);
   const std::optional<Cipher> cipher = cipher_of(suite);
   const std::optional<Hash> hash = hash_of(suite);
   if (!cipher || !hash)
     return std::unexpected(Failure{
         Cause::local, std::string("no record protection for ") + SSL_CIPHER_get_name(suite), ""});
+  const std::expected<BackEnd, Failure> back_end = choose_back_end(settings, *cipher);
+  if (!back_end) return std::unexpected(back_end.error());
 
   DirectionState client = {};
   DirectionState server = {};
@@ -81,18 +85,22 @@ std::expected<HandedOver, Failure> hand_over(SSL* ssl, Role role, const TrafficS
     const size_t length = *hash == Hash::sha256 ? 32 : 48;
     if (secrets.client().length != length || secrets.server().length != length)
       return std::unexpected(Failure{Cause::local, "OpenSSL did not tell the traffic secrets", ""});
-    const BackEnd back_end = best_back_end(*cipher);
-    derive_tls13(client, *cipher, back_end, *hash, {secrets.client().bytes, length});
-    derive_tls13(server, *cipher, back_end, *hash, {secrets.server().bytes, length});
+    derive_tls13(client, *cipher, *back_end, *hash, {secrets.client().bytes, length});
+    derive_tls13(server, *cipher, *back_end, *hash, {secrets.server().bytes, length});
   } else {
-    derive_from_master_secret(ssl, *cipher, *hash, client, server);
+    derive_from_master_secret(ssl, *cipher, *back_end, *hash, client, server);
   }
 
   HandedOver states = {};
-  states.read.role = role;
-  states.read.keys = role == Role::client ? server : client;
-  states.write.keys = role == Role::client ? client : server;
+  const bool is_client = settings.role == Role::client;
+  states.read.role = settings.role;
+  states.read.keys = is_client ? server : client;
+  states.write.keys = is_client ? client : server;
   states.write.key_update_at = key_update_limit(client.version, *cipher);
+  // Counted in records of the greatest length: so never more bytes than that.
+  if (settings.rekey_bytes != 0)
+    states.write.key_update_at = std::min(
+        states.write.key_update_at, std::max<uint64_t>(settings.rekey_bytes / max_plaintext, 1));
   OPENSSL_cleanse(&client, sizeof client);
   OPENSSL_cleanse(&server, sizeof server);
   return states;

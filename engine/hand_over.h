@@ -9,6 +9,7 @@
 #include <span>
 #include <string_view>
 
+#include "engine/context_settings.h"
 #include "engine/failure.h"
 #include "engine/record_state.h"
 
@@ -47,6 +48,7 @@ struct HandedOver {
 };
 
 // `ssl` must have completed its handshake and have sent or read nothing since.
-std::expected<HandedOver, Failure> hand_over(SSL* ssl, Role role, const TrafficSecrets& secrets);
+std::expected<HandedOver, Failure> hand_over(SSL* ssl, const ContextSettings& settings,
+                                             const TrafficSecrets& secrets);
 
 }  // namespace gaiter::engine

@@ -16,6 +16,7 @@
 #include "engine/records.h"
 #include "engine/ssl_driver.h"
 #include "engine/tickets.h"
+#include "engine/verification.h"
 
 namespace gaiter::engine {
 namespace {
@@ -35,11 +36,6 @@ size_t whole_records(std::span<const uint8_t> input) {
     whole += record_header_length + body;
   }
   return whole;
-}
-
-bool verifies(const ContextSettings& settings) {
-  return settings.role == Role::client ? settings.verify != PeerCheck::none
-                                       : settings.client_auth != PeerCertificate::none;
 }
 
 class OpenSslHandshake final : public Handshake {
@@ -141,8 +137,7 @@ Handshake::State OpenSslHandshake::advance(std::span<const uint8_t>& input,
       break;
   }
   driver_->forget_session();
-  if (std::optional<Failure>& refused = driver_->refused_certificate())
-    return fail(std::move(*refused));
+  if (std::optional<Failure>& refused = driver_->refusal()) return fail(std::move(*refused));
   if (ERR_peek_error() == 0 && (SSL_get_shutdown(driver_->ssl()) & SSL_RECEIVED_SHUTDOWN) != 0)
     return fail({Cause::peer_closed, "the peer gave up in mid-handshake (alert close_notify)", ""});
   return fail(diagnose_handshake(settings_));
@@ -157,7 +152,7 @@ Handshake::State OpenSslHandshake::fail(Failure failure) {
 // OpenSSL is content; the rest is to see that its successor has all it needs.
 Handshake::State OpenSslHandshake::complete(std::vector<uint8_t>& output) {
   SSL* const ssl = driver_->ssl();
-  std::expected<HandedOver, Failure> states = hand_over(ssl, settings_.role, driver_->secrets());
+  std::expected<HandedOver, Failure> states = hand_over(ssl, settings_, driver_->secrets());
   driver_->secrets().wipe();
   if (!states) return fail(std::move(states.error()));
   const auto refuse = [&](Alert alert, Failure failure) {
@@ -171,7 +166,8 @@ Handshake::State OpenSslHandshake::complete(std::vector<uint8_t>& output) {
         Alert::unexpected_message,
         {Cause::protocol, "the peer sent more in the record of its Finished message", ""});
   // A session resumes what was verified when it began.
-  if (const long result = SSL_get_verify_result(ssl); verifies(settings_) && result != X509_V_OK)
+  if (const long result = SSL_get_verify_result(ssl);
+      verifies_peer(settings_) && result != X509_V_OK)
     return refuse(
         Alert::handshake_failure,
         diagnose_certificate(static_cast<int>(result), 0, nullptr, settings_.role, server_name_));
@@ -179,7 +175,7 @@ Handshake::State OpenSslHandshake::complete(std::vector<uint8_t>& output) {
   secured_.emplace(states->read, states->write, summarize(states->read.keys.key.back_end));
   OPENSSL_cleanse(&*states, sizeof *states);
   if (secured_->summary.version == Version::tls13 && settings_.role == Role::server)
-    secured_->write.keys.sequence += issue_tickets(*driver_, secured_->deferred);
+    secured_->write.keys.sequence += issue_tickets(*driver_, settings_.tickets, secured_->deferred);
   if (secured_->summary.version == Version::tls13 && settings_.role == Role::client)
     secured_->tickets = expect_tickets(std::move(driver_));
   driver_.reset();

@@ -10,6 +10,7 @@
 namespace gaiter::engine {
 namespace {
 
+constexpr char hex_digits[] = "0123456789abcdef";
 constexpr size_t max_description = 128;
 constexpr size_t max_dns_name = 253;  // RFC 1035 2.3.4, written with dots
 
@@ -36,6 +37,20 @@ std::string text_of(const GENERAL_NAME* name) {
     }
     default:
       return "";
+  }
+}
+
+// The word for its kind in a policy; only of those that text_of() shows.
+std::string kind_of(const GENERAL_NAME* name) {
+  switch (name->type) {
+    case GEN_DNS:
+      return "dns:";
+    case GEN_URI:
+      return "uri:";
+    case GEN_EMAIL:
+      return "email:";
+    default:
+      return "ip:";
   }
 }
 
@@ -84,14 +99,13 @@ bool send_name(SSL* ssl, const ServerName& name) {
 // A certificate's strings are the peer's: nothing of them may end a log line or
 // move a terminal's cursor.
 std::string printable(std::string_view text) {
-  static constexpr char digits[] = "0123456789abcdef";
   std::string out;
   for (const char c : text) {
     if (c >= ' ' && c <= '~' && c != '\\') {
       out += c;
     } else {
       const auto byte = static_cast<unsigned char>(c);
-      out += {'\\', 'x', digits[byte >> 4], digits[byte & 15]};
+      out += {'\\', 'x', hex_digits[byte >> 4], hex_digits[byte & 15]};
     }
     if (out.size() > max_description) {
       out.resize(max_description - 3);
@@ -99,6 +113,12 @@ std::string printable(std::string_view text) {
     }
   }
   return out;
+}
+
+std::string hex(std::span<const uint8_t> bytes) {
+  std::string text;
+  for (const uint8_t byte : bytes) text += {hex_digits[byte >> 4], hex_digits[byte & 15]};
+  return text;
 }
 
 std::string describe_peer(const X509* certificate) {
@@ -118,6 +138,24 @@ std::string describe_subject(const X509* certificate) {
   char* data = nullptr;
   const long length = BIO_get_mem_data(memory.get(), &data);
   return length > 0 ? printable({data, static_cast<size_t>(length)}) : "";
+}
+
+std::vector<std::string> names_as_patterns(const X509* certificate) {
+  constexpr size_t most = 16;
+  std::vector<std::string> patterns;
+  const NamesPtr names = alternative_names(certificate);
+  for (int i = 0; i < sk_GENERAL_NAME_num(names.get()) && patterns.size() + 1 < most; ++i) {
+    const GENERAL_NAME* const name = sk_GENERAL_NAME_value(names.get(), i);
+    const std::string text = text_of(name);
+    if (!text.empty()) patterns.push_back(kind_of(name) + text);
+  }
+  if (std::string subject = describe_subject(certificate); !subject.empty())
+    patterns.push_back("subject:" + subject);
+  uint8_t fingerprint[EVP_MAX_MD_SIZE];
+  unsigned length = 0;
+  if (patterns.empty() && X509_digest(certificate, EVP_sha256(), fingerprint, &length) == 1)
+    patterns.push_back("fingerprint:" + hex({fingerprint, length}));
+  return patterns;
 }
 
 std::string describe_names(const X509* certificate) {

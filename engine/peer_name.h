@@ -5,8 +5,11 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
+#include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace gaiter::engine {
 
@@ -30,6 +33,9 @@ ServerName parse_server_name(std::string_view name);
 // characters, as all that follows.
 std::string printable(std::string_view text);
 
+// "00ff..."
+std::string hex(std::span<const uint8_t> bytes);
+
 // The first subject alternative name, else the subject.
 std::string describe_peer(const X509* certificate);
 
@@ -39,5 +45,10 @@ std::string describe_subject(const X509* certificate);
 // Every DNS name and address, "a.example, 10.0.0.5"; cut with "..." when long;
 // "" if there is none.
 std::string describe_names(const X509* certificate);
+
+// All that a policy can call it by, as the policy would write it: "dns:a.example",
+// "uri:spiffe://prod/web", ..., "subject:CN=web" last; its fingerprint if it has no
+// name. At most 16.
+std::vector<std::string> names_as_patterns(const X509* certificate);
 
 }  // namespace gaiter::engine

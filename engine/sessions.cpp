@@ -28,20 +28,11 @@ bool same(const SSL_SESSION* one, const SSL_SESSION* other) {
   return std::ranges::equal(std::span(one_id, one_length), std::span(other_id, other_length));
 }
 
-SSL_TICKET_RETURN on_ticket(SSL*, SSL_SESSION* session, const unsigned char*, size_t,
-                            SSL_TICKET_STATUS status, void* certificate_required) {
-  if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW)
-    return SSL_TICKET_RETURN_IGNORE_RENEW;
-  if (certificate_required != nullptr && SSL_SESSION_get0_peer(session) == nullptr)
-    return SSL_TICKET_RETURN_IGNORE_RENEW;
-  if (!peer_certificate_in_date(session)) return SSL_TICKET_RETURN_IGNORE_RENEW;
-  return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
-}
-
 }  // namespace
 
 void SessionCache::put(const std::string& key, SessionPtr session) {
   const std::lock_guard lock(mutex_);
+  if (capacity_ == 0) return;
   if (const auto found = index_.find(key); found != index_.end()) {
     found->second->session = std::move(session);
     entries_.splice(entries_.begin(), entries_, found->second);
@@ -86,12 +77,6 @@ bool peer_certificate_in_date(const SSL_SESSION* session) {
   // The getter lacks a const only.
   const X509* certificate = SSL_SESSION_get0_peer(const_cast<SSL_SESSION*>(session));
   return certificate == nullptr || X509_cmp_current_time(X509_get0_notAfter(certificate)) > 0;
-}
-
-void recheck_tickets(SSL_CTX* context, bool certificate_required) {
-  // OpenSSL hands the argument to on_ticket(): null or not is all it says.
-  SSL_CTX_set_session_ticket_cb(context, nullptr, on_ticket,
-                                certificate_required ? context : nullptr);
 }
 
 }  // namespace gaiter::engine

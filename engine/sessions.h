@@ -1,9 +1,8 @@
-// Resumption (RFC 8446 2.2, RFC 5077): which sessions a client keeps, and which
-// tickets a server still honours.
+// Resumption (RFC 8446 2.2, RFC 5077): which sessions a client keeps.
 //
-// Sessions never leave their Context: the cache is one of its members, and a
-// server's ticket keys are the SSL_CTX's own, random, so a new policy or keyring
-// makes every old session worthless. Fork children of a server share the keys.
+// They never leave their Context: the cache is one of its members, so a new policy or
+// keyring makes every old session worthless. For servers see engine/ticket_keys,
+// engine/session_scope and engine/resumption.
 #pragma once
 
 #include <openssl/ssl.h>
@@ -57,10 +56,5 @@ class SessionCache {
 // Whether the certificate that the peer showed when the session began is still
 // valid at this time; true if it showed none.
 bool peer_certificate_in_date(const SSL_SESSION* session);
-
-// Server: makes `context` look again at each ticket before it honours it. One
-// whose client certificate expired, or without one when `certificate_required`,
-// leads to a full handshake.
-void recheck_tickets(SSL_CTX* context, bool certificate_required);
 
 }  // namespace gaiter::engine

@@ -2,19 +2,39 @@
 
 #include <openssl/err.h>
 
+#include <algorithm>
 #include <new>
 #include <utility>
 
+#include "engine/alerts.h"
+#include "engine/authorisation.h"
 #include "engine/diagnosis.h"
+#include "engine/identities.h"
+#include "engine/peer_name.h"
+#include "engine/resumption.h"
 #include "engine/secret_log.h"
+#include "engine/stapling.h"
+#include "engine/ticket_keys.h"
+#include "engine/verification.h"
 
 namespace gaiter::engine {
 
-void SslDriver::install_callbacks(SSL_CTX* context) {
-  install_secret_log(context);
-  SSL_CTX_set_verify(context, SSL_CTX_get_verify_mode(context), on_verify);
-  SSL_CTX_set_cert_verify_callback(context, verify_chain, nullptr);
-  SSL_CTX_sess_set_new_cb(context, on_new_session);
+void SslDriver::install_callbacks(SSL_CTX* ssl_context, const Context& context) {
+  const ContextSettings& settings = context.settings();
+  install_secret_log(ssl_context);
+  SSL_CTX_set_verify(ssl_context, SSL_CTX_get_verify_mode(ssl_context), on_verify);
+  SSL_CTX_set_cert_verify_callback(ssl_context, verify_chain, nullptr);
+  SSL_CTX_sess_set_new_cb(ssl_context, on_new_session);
+  if (settings.role == Role::client) {
+    if (!settings.must_staple) return;
+    SSL_CTX_set_tlsext_status_type(ssl_context, TLSEXT_STATUSTYPE_ocsp);
+    SSL_CTX_set_tlsext_status_cb(ssl_context, on_staple);
+    return;
+  }
+  if (!settings.sni.empty()) SSL_CTX_set_tlsext_servername_callback(ssl_context, on_server_name);
+  if (settings.staple) SSL_CTX_set_tlsext_status_cb(ssl_context, on_staple_wanted);
+  SSL_CTX_set_tlsext_ticket_key_evp_cb(ssl_context, on_ticket_key);
+  SSL_CTX_set_session_ticket_cb(ssl_context, nullptr, on_ticket, nullptr);
 }
 
 std::unique_ptr<SslDriver> SslDriver::make(std::shared_ptr<const Context> context,
@@ -86,37 +106,121 @@ SslDriver& SslDriver::of(X509_STORE_CTX* verification) {
       X509_STORE_CTX_get_ex_data(verification, SSL_get_ex_data_X509_STORE_CTX_idx())));
 }
 
+bool SslDriver::refuse(Failure failure) {
+  if (!refusal_) refusal_ = std::move(failure);
+  return false;
+}
+
 // What is verified follows from the Context and the wanted name.
-int SslDriver::verify_chain(X509_STORE_CTX* verification, void*) {
-  const SslDriver& driver = of(verification);
-  PeerCache& peers = driver.context_->peers();
-  if (peers.recall(verification, driver.wanted_name_)) return 1;
-  if (X509_verify_cert(verification) != 1) return 0;
-  if (X509_STORE_CTX_get_error(verification) == X509_V_OK) {
-    try {
-      peers.remember(verification, driver.wanted_name_);
-    } catch (const std::bad_alloc&) {
-      // Verified is verified. Must not unwind through OpenSSL's frames.
-    }
+bool SslDriver::accepts_chain(X509_STORE_CTX* verification) {
+  const ContextSettings& settings = context_->settings();
+  if (settings.role == Role::client && settings.verify == PeerCheck::pinned)
+    return accepts_peer(verification);
+  PeerCache& peers = context_->peers();
+  if (peers.recall(verification, wanted_name_)) return true;
+  if (X509_verify_cert(verification) != 1) return false;
+  if (X509_STORE_CTX_get_error(verification) != X509_V_OK) return true;
+  if (!accepts_peer(verification)) return false;
+  peers.remember(verification, wanted_name_);
+  return true;
+}
+
+// Of a peer whose certificate is genuine: whether it is one that we want.
+bool SslDriver::accepts_peer(X509_STORE_CTX* verification) {
+  const ContextSettings& settings = context_->settings();
+  const X509* const certificate = X509_STORE_CTX_get0_cert(verification);
+  if (auto unpinned = lacks_pin(settings, verification)) {
+    X509_STORE_CTX_set_error(verification, X509_V_ERR_CERT_REJECTED);
+    return refuse(std::move(*unpinned));
   }
-  return 1;
+  if (auto denied = context_->authorisation().refuse(certificate, settings.role)) {
+    X509_STORE_CTX_set_error(verification, not_authorised);
+    return refuse(std::move(*denied));
+  }
+  return true;
+}
+
+int SslDriver::verify_chain(X509_STORE_CTX* verification, void*) {
+  try {
+    return of(verification).accepts_chain(verification) ? 1 : 0;
+  } catch (const std::bad_alloc&) {  // must not unwind through OpenSSL's frames
+    X509_STORE_CTX_set_error(verification, X509_V_ERR_OUT_OF_MEM);
+    return 0;
+  }
 }
 
 int SslDriver::on_verify(int ok, X509_STORE_CTX* verification) {
   if (ok == 1) return 1;
   SslDriver& driver = of(verification);
-  if (!driver.refused_certificate_)
-    driver.refused_certificate_ = diagnose_certificate(
-        X509_STORE_CTX_get_error(verification), X509_STORE_CTX_get_error_depth(verification),
-        X509_STORE_CTX_get_current_cert(verification), driver.context_->settings().role,
-        driver.wanted_name_);
+  if (is_forgiven(driver.context_->settings(), verification)) {
+    X509_STORE_CTX_set_error(verification, X509_V_OK);
+    return 1;
+  }
+  driver.refuse(diagnose_certificate(X509_STORE_CTX_get_error(verification),
+                                     X509_STORE_CTX_get_error_depth(verification),
+                                     X509_STORE_CTX_get_current_cert(verification),
+                                     driver.context_->settings().role, driver.wanted_name_));
   return 0;
 }
 
 int SslDriver::on_new_session(SSL* ssl, SSL_SESSION* session) {
   const SslDriver& driver = of(ssl);
+  // What an OCSP response vouched for is good no longer than that.
+  if (driver.staple_until_) {
+    const long left = static_cast<long>(*driver.staple_until_ - std::time(nullptr));
+    SSL_SESSION_set_timeout(session, std::min(left, SSL_SESSION_get_timeout(session)));
+  }
   driver.context_->sessions().put(driver.session_key_, SessionPtr(session));
   return 1;  // the reference is ours
+}
+
+int SslDriver::on_server_name(SSL* ssl, int* alert, void*) {
+  SslDriver& driver = of(ssl);
+  const Context& context = *driver.context_;
+  const char* const name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+  if (SSL_CTX* const chosen = context.server_names().find(name == nullptr ? "" : name)) {
+    SSL_set_SSL_CTX(ssl, chosen);
+    return SSL_TLSEXT_ERR_OK;
+  }
+  if (!context.settings().refuse_unknown_names) return SSL_TLSEXT_ERR_OK;
+  driver.refuse({Cause::not_allowed,
+                 name == nullptr ? "the client asks for no server name (SNI)"
+                                 : "the client asks for \"" + printable(name) +
+                                       "\", for which there is no certificate",
+                 "add the name to sni in the policy, or set sni_unmatched to \"default\""});
+  *alert = SSL_AD_UNRECOGNIZED_NAME;
+  return SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+int SslDriver::on_staple_wanted(SSL* ssl, void*) { return of(ssl).context_->staples().attach(ssl); }
+
+int SslDriver::on_staple(SSL* ssl, void*) {
+  SslDriver& driver = of(ssl);
+  if (SSL_session_reused(ssl) == 1) return 1;  // it began with a response that is still good
+  auto until = check_staple(ssl, driver.context_->settings().trust.get());
+  if (until) {
+    driver.staple_until_ = *until;
+    return 1;
+  }
+  driver.refuse(std::move(until.error()));
+  return 0;
+}
+
+int SslDriver::on_ticket_key(SSL* ssl, unsigned char* name, unsigned char* iv,
+                             EVP_CIPHER_CTX* cipher, EVP_MAC_CTX* mac, int encrypt) {
+  return of(ssl).context_->ticket_keys().prepare(name, iv, cipher, mac, encrypt != 0);
+}
+
+SSL_TICKET_RETURN SslDriver::on_ticket(SSL* ssl, SSL_SESSION* session, const unsigned char*, size_t,
+                                       SSL_TICKET_STATUS status, void*) {
+  if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW)
+    return SSL_TICKET_RETURN_IGNORE_RENEW;
+  try {
+    if (!may_resume(*of(ssl).context_, session)) return SSL_TICKET_RETURN_IGNORE_RENEW;
+  } catch (const std::bad_alloc&) {
+    return SSL_TICKET_RETURN_IGNORE_RENEW;
+  }
+  return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
 }
 
 }  // namespace gaiter::engine

@@ -7,6 +7,7 @@
 #include <openssl/ssl.h>
 
 #include <cstdint>
+#include <ctime>
 #include <memory>
 #include <optional>
 #include <span>
@@ -24,8 +25,8 @@ class SslDriver {
  public:
   enum class Outcome { want_input, done, failed };
 
-  // Once for each SSL_CTX whose SSL objects get drivers.
-  static void install_callbacks(SSL_CTX* context);
+  // Once for each SSL_CTX of `context`, whose SSL objects get drivers.
+  static void install_callbacks(SSL_CTX* ssl_context, const Context& context);
 
   // `wanted_name` is for messages. Null without memory.
   static std::unique_ptr<SslDriver> make(std::shared_ptr<const Context> context,
@@ -50,17 +51,31 @@ class SslDriver {
   SSL* ssl() const { return ssl_; }
   TrafficSecrets& secrets() { return secrets_; }
 
-  // Why the peer's certificate was refused, if it was.
-  std::optional<Failure>& refused_certificate() { return refused_certificate_; }
+  // Why the peer was refused by us and not by OpenSSL, if it was: its certificate, or
+  // the name that it asked for.
+  std::optional<Failure>& refusal() { return refusal_; }
 
  private:
   SslDriver() = default;
 
   static SslDriver& of(const SSL* ssl) { return *static_cast<SslDriver*>(SSL_get_app_data(ssl)); }
   static SslDriver& of(X509_STORE_CTX* verification);
+
+  bool refuse(Failure failure);
+  bool accepts_chain(X509_STORE_CTX* verification);
+  bool accepts_peer(X509_STORE_CTX* verification);
+
+  // OpenSSL's callbacks. None may throw.
   static int verify_chain(X509_STORE_CTX* verification, void*);
   static int on_verify(int ok, X509_STORE_CTX* verification);
   static int on_new_session(SSL* ssl, SSL_SESSION* session);
+  static int on_server_name(SSL* ssl, int* alert, void*);
+  static int on_staple_wanted(SSL* ssl, void*);
+  static int on_staple(SSL* ssl, void*);
+  static int on_ticket_key(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher,
+                           EVP_MAC_CTX* mac, int encrypt);
+  static SSL_TICKET_RETURN on_ticket(SSL* ssl, SSL_SESSION* session, const unsigned char*, size_t,
+                                     SSL_TICKET_STATUS status, void*);
 
   std::shared_ptr<const Context> context_;
   std::string wanted_name_;
@@ -69,7 +84,8 @@ class SslDriver {
   RecordPipe pipe_;
   TrafficSecrets secrets_;
   SessionPtr offered_;
-  std::optional<Failure> refused_certificate_;
+  std::optional<std::time_t> staple_until_;  // client: how long the server's response is good
+  std::optional<Failure> refusal_;
 };
 
 }  // namespace gaiter::engine

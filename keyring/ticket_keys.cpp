@@ -98,11 +98,19 @@ Content print(const std::vector<TicketKey>& keys) {
 TicketKey::~TicketKey() { OPENSSL_cleanse(seed.data(), seed.size()); }
 
 Result<std::vector<TicketKey>> read_ticket_keys(const std::string& path) {
-  auto directory = open_directory(path);
+  return read_ticket_keys_file(path + "/" + ticket_keys);
+}
+
+Result<std::vector<TicketKey>> read_ticket_keys_file(const std::string& file) {
+  const size_t slash = file.rfind('/');
+  const std::string name = file.substr(slash + 1);
+  auto directory = open_directory(slash == std::string::npos ? "."
+                                  : slash == 0               ? "/"
+                                                             : file.substr(0, slash));
   if (!directory) return pass_on(directory);
-  auto content = read_file(*directory, ticket_keys, Guard::read);
+  auto content = read_file(*directory, name.c_str(), Guard::read);
   if (!content) return pass_on(content);
-  return parse(content->view(), directory->path_of(ticket_keys));
+  return parse(content->view(), directory->path_of(name));
 }
 
 Result<std::vector<TicketKey>> rotate_ticket_keys(const Keyring& keyring) {

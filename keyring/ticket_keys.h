@@ -33,6 +33,9 @@ struct TicketKey {
 // may be called inside a hook.
 Result<std::vector<TicketKey>> read_ticket_keys(const std::string& path);
 
+// The same of a file of that format anywhere.
+Result<std::vector<TicketKey>> read_ticket_keys_file(const std::string& file);
+
 // Puts a new key before those that are there, and drops the oldest beyond
 // max_ticket_keys. Returns what the file holds now.
 Result<std::vector<TicketKey>> rotate_ticket_keys(const Keyring& keyring);

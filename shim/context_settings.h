@@ -9,6 +9,9 @@
 
 namespace gaiter::shim {
 
+// Whether we are the TLS server: as the rule's `role` says, else by who connected.
+bool is_server(const policy::Rule& rule);
+
 // Reads from the keyring at `keyring_path` what `rule` needs of it, and nothing if
 // it needs nothing. Slow (files, keys, bundles of CAs); not for signal handlers.
 std::expected<engine::ContextSettings, engine::Failure> context_settings(

@@ -41,20 +41,26 @@ struct Ours {
   Version min_version = Version::tls12;
 };
 
-inline ContextRef context(const Ours& ours) {
+inline ContextSettings settings_of(const Ours& ours) {
   ContextSettings settings;
   settings.role = ours.role;
   settings.min_version = ours.min_version;
   settings.client_auth = ours.client_auth;
   settings.verify = ours.verify;
-  if (ours.identity != nullptr) settings.identity = identity_of(*ours.identity);
+  if (ours.identity != nullptr) settings.identities.push_back(identity_of(*ours.identity));
   if (ours.trusts != nullptr) settings.trust = trusting({ours.trusts});
   settings.session_scope = "a test";
+  return settings;
+}
+
+inline ContextRef context(ContextSettings settings) {
   auto made = Context::make(std::move(settings));
   if (!made) print_error("%s\n", made.error().reason.c_str());
   assert_true(made.has_value());
   return *made;
 }
+
+inline ContextRef context(const Ours& ours) { return context(settings_of(ours)); }
 
 inline ContextRef server_context(PeerCertificate client_auth = PeerCertificate::none,
                                  const Issued* identity = nullptr) {
@@ -136,21 +142,34 @@ inline void must_fail(Handshake& ours, Handshake::State state, Cause cause, cons
   assert_true(failure.reason.find(words) != std::string::npos);
 }
 
-// Our client against a server with `shown`.
+// How a handshake of ours ended, and the alert that the peer got (-1: none).
 struct Attempt {
   std::unique_ptr<Handshake> handshake;
   Handshake::State state;
   int alert;
 };
 
-inline Attempt attempt(const ContextRef& ours, const std::string& name, const Issued& shown,
-                       int version = 0) {
-  const ContextPtr theirs = foreign_context({.version = version, .identity = &shown});
-  ForeignPeer peer(theirs.get());
+inline Attempt attempt(const ContextRef& ours, const std::string& name, ForeignPeer& peer) {
   auto handshake = start(ours, name);
   const Step step = run(*handshake, peer);
   if (step.state == Handshake::State::failed) peer.read();
   return {std::move(handshake), step.state, peer.alert};
+}
+
+// Our client against a server with `shown`.
+inline Attempt attempt(const ContextRef& ours, const std::string& name, const Issued& shown,
+                       int version = 0) {
+  const ContextPtr theirs = foreign_context({.version = version, .identity = &shown});
+  ForeignPeer peer(theirs.get());
+  return attempt(ours, name, peer);
+}
+
+// Our server against a client with `shown`, or without a certificate.
+inline Attempt attempt_by(const ContextRef& ours, const Issued* shown, int version = 0) {
+  const ContextPtr theirs =
+      foreign_context({.role = Role::client, .version = version, .identity = shown});
+  ForeignPeer peer(theirs.get());
+  return attempt(ours, "", peer);
 }
 
 }  // namespace gaiter::engine

@@ -229,8 +229,8 @@ void contexts_that_cannot_be_made(void**) {
 
   settings = {};
   settings.role = Role::server;
-  settings.identity = identity_of(world().server);
-  settings.identity->key = make_key("EC");
+  settings.identities.push_back(identity_of(world().server));
+  settings.identities.front().key = make_key("EC");
   made = Context::make(std::move(settings));
   assert_false(made.has_value());
   assert_true(made.error().reason.find("test") != std::string::npos);

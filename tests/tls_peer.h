@@ -34,6 +34,7 @@ struct Request {
   bool is_ca = false;
   const char* key_type = "EC";           // or "RSA"
   const char* extended_usage = nullptr;  // "serverAuth"
+  std::vector<std::string> organizations = {};
 };
 
 inline KeyPtr make_key(const std::string& type) {
@@ -50,9 +51,13 @@ inline Issued issue(const Request& request, const Issued* issuer = nullptr) {
   ASN1_INTEGER_set(X509_get_serialNumber(certificate), serial++);
   X509_gmtime_adj(X509_getm_notBefore(certificate), request.valid_from);
   X509_gmtime_adj(X509_getm_notAfter(certificate), request.valid_until);
-  X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate), "CN", MBSTRING_UTF8,
-                             reinterpret_cast<const unsigned char*>(request.common_name.data()),
-                             static_cast<int>(request.common_name.size()), -1, 0);
+  const auto call = [certificate](const char* type, const std::string& value) {
+    X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate), type, MBSTRING_UTF8,
+                               reinterpret_cast<const unsigned char*>(value.data()),
+                               static_cast<int>(value.size()), -1, 0);
+  };
+  for (const std::string& organization : request.organizations) call("O", organization);
+  call("CN", request.common_name);
   X509_set_pubkey(certificate, made.key.get());
   const X509* signer = issuer != nullptr ? issuer->certificate.get() : certificate;
   X509_set_issuer_name(certificate, X509_get_subject_name(signer));

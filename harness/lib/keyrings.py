@@ -27,6 +27,23 @@ def write_entry(keyring, label, usage, identity, key_pem=None):
         _write(key_path(keyring, label), key_pem or identity.key_pem, 0o600)
 
 
+def write_crl(keyring, label, pem):
+    """CRLs in the entry of the CA that issued them."""
+    _write(os.path.join(keyring, label, "crl.pem"), pem, 0o644)
+
+
+def write_ocsp(keyring, label, der):
+    """The OCSP response that is stapled to the entry's certificate."""
+    _write(os.path.join(keyring, label, "ocsp.der"), der, 0o644)
+
+
+def write_ticket_keys(path, *keys):
+    """A file of ticket keys, each of 48 bytes, newest first."""
+    lines = "".join(f"{key[:16].hex()} {key[16:].hex()} {1700000000 - i}\n"
+                    for i, key in enumerate(keys))
+    _write(path, lines.encode(), 0o600)
+
+
 def write_keyring(path, identities, trusted, owner=None):
     """A keyring of `identities` (label -> pki.Identity; the first is the default) that trusts the
     CAs of `trusted`. It belongs to the user `owner`, or to the tests' own."""

@@ -8,6 +8,7 @@ import os
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 HERE = ("localhost", "127.0.0.1", "::1")
@@ -49,6 +50,10 @@ class Identity:
 
 
 def _alternative_name(name):
+    if "://" in name:
+        return x509.UniformResourceIdentifier(name)
+    if "@" in name:
+        return x509.RFC822Name(name)
     try:
         return x509.IPAddress(ipaddress.ip_address(name))
     except ValueError:
@@ -101,6 +106,39 @@ def issue(common_name, issuer=None, names=(), kind="ec", ca=False, days=(-1, 365
     return Identity(key, builder.sign(signer_key, hashes.SHA256()), issuer)
 
 
+def revoke(issuer, *identities, days=(-1, 30)):
+    """A CRL of `issuer`'s with the certificates of `identities`, as PEM."""
+    now = datetime.datetime.utcnow().replace(microsecond=0)
+    builder = (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(issuer.certificate.subject)
+        .last_update(now + datetime.timedelta(days=days[0]))
+        .next_update(now + datetime.timedelta(days=days[1])))
+    for identity in identities:
+        builder = builder.add_revoked_certificate(
+            x509.RevokedCertificateBuilder()
+            .serial_number(identity.certificate.serial_number).revocation_date(now).build())
+    return builder.sign(issuer.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+
+def ocsp_response(identity, status=ocsp.OCSPCertStatus.GOOD, days=(-1, 7), signer=None):
+    """An OCSP response about `identity` by its issuer, or by `signer`, as DER."""
+    now = datetime.datetime.utcnow().replace(microsecond=0)
+    signer = signer or identity.issuer
+    revoked = now if status == ocsp.OCSPCertStatus.REVOKED else None
+    return (
+        ocsp.OCSPResponseBuilder()
+        .add_response(
+            cert=identity.certificate, issuer=identity.issuer.certificate,
+            algorithm=hashes.SHA256(), cert_status=status,
+            this_update=now + datetime.timedelta(days=days[0]),
+            next_update=now + datetime.timedelta(days=days[1]),
+            revocation_time=revoked, revocation_reason=None)
+        .responder_id(ocsp.OCSPResponderEncoding.HASH, signer.certificate)
+        .sign(signer.key, hashes.SHA256())
+        .public_bytes(serialization.Encoding.DER))
+
+
 class Pki:
     """Each identity is made when a test first asks for it."""
 
@@ -127,6 +165,10 @@ class Pki:
     @functools.cached_property
     def client(self):
         return issue("client.harness", self.ca, ("client.harness",))
+
+    @functools.cached_property
+    def batch(self):
+        return issue("batch", self.ca, ("batch.apps.internal", "spiffe://prod/batch"))
 
     @functools.cached_property
     def expired_server(self):

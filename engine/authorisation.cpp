@@ -1,0 +1,67 @@
+#include "engine/authorisation.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "engine/peer_name.h"
+
+namespace gaiter::engine {
+namespace {
+
+std::expected<std::vector<PeerMatcher>, std::string> compile_all(
+    const std::vector<PeerPattern>& patterns) {
+  std::vector<PeerMatcher> matchers;
+  for (const PeerPattern& pattern : patterns) {
+    auto matcher = PeerMatcher::compile(pattern);
+    if (!matcher) return std::unexpected(matcher.error());
+    matchers.push_back(std::move(*matcher));
+  }
+  return matchers;
+}
+
+const PeerMatcher* first_fit(const std::vector<PeerMatcher>& matchers, const PeerNames& names) {
+  const auto found = std::ranges::find_if(
+      matchers, [&names](const PeerMatcher& matcher) { return matcher.matches(names); });
+  return found == matchers.end() ? nullptr : &*found;
+}
+
+Failure refusal(const X509* certificate, Role ours, const std::string& why, std::string advice) {
+  std::string names;
+  for (const std::string& pattern : names_as_patterns(certificate))
+    names += (names.empty() ? "" : ", ") + pattern;
+  return {Cause::not_allowed,
+          std::string("the ") + (ours == Role::client ? "server" : "client") + "'s certificate (" +
+              names + ") " + why,
+          std::move(advice)};
+}
+
+}  // namespace
+
+std::expected<Authorisation, std::string> Authorisation::compile(
+    const std::vector<PeerPattern>& allow, const std::vector<PeerPattern>& deny) {
+  auto allowed = compile_all(allow);
+  if (!allowed) return std::unexpected("allow: " + allowed.error());
+  auto denied = compile_all(deny);
+  if (!denied) return std::unexpected("deny: " + denied.error());
+  Authorisation made;
+  made.allow_ = std::move(*allowed);
+  made.deny_ = std::move(*denied);
+  return made;
+}
+
+std::optional<Failure> Authorisation::refuse(const X509* certificate, Role ours) const {
+  if (!restricts()) return std::nullopt;
+  const PeerNames names(certificate);
+  if (!names.are_sound())
+    return refusal(certificate, ours, "is not allowed: its alternative names are malformed",
+                   "have it issued anew");
+  if (const PeerMatcher* const denied = first_fit(deny_, names))
+    return refusal(certificate, ours, "is denied by \"" + denied->text() + "\"",
+                   "to let it in, take that from deny in the policy");
+  if (allow_.empty() || first_fit(allow_, names) != nullptr) return std::nullopt;
+  return refusal(certificate, ours, "is valid, but nothing in allow fits it",
+                 "to let it in, add \"" + names_as_patterns(certificate).front() +
+                     "\" to allow in the policy");
+}
+
+}  // namespace gaiter::engine
