@@ -1,4 +1,5 @@
 // Hooks: processes come and go, and go past libc.
+#include <sched.h>
 #include <unistd.h>
 
 #include "shim/decision.h"
@@ -14,6 +15,23 @@ namespace {
 template <class T>
 T* pointer(long word) {
   return reinterpret_cast<T*>(word);
+}
+
+// The child of a bare clone(2), vsftpd's way into namespaces of its own. One with a
+// stack of its own does not come back to here, and one in our memory is as vfork's.
+long fork_by_syscall(long number, long a, long b, long c, long d, long e) {
+  if ((a & CLONE_VM) != 0 || b != 0) return real::syscall(number, a, b, c, d, e, 0);
+  before_fork();
+  const long child = real::syscall(number, a, b, c, d, e, 0);
+  const int saved_errno = errno;
+  if (child == 0) {
+    after_fork_in_child();
+  } else {
+    after_fork_in_parent();
+    if (child < 0) fd_table::undo_fork();
+  }
+  errno = saved_errno;
+  return child;
 }
 
 }  // namespace
@@ -56,15 +74,6 @@ void hook__exit(int status) {
 }
 
 void hook__Exit(int status) { hook__exit(status); }
-
-int hook_chroot(const char* path) {
-  // Inside there is neither our core nor a policy: both are loaded while they can be
-  // found. Keys are not: a sandbox is no place for those that nothing has used yet.
-  const int saved_errno = errno;
-  concerned(gaiter::policy::Direction::inbound);
-  errno = saved_errno;
-  return real::chroot(path);
-}
 
 // syscall(2) is libc's way past libc: calls on descriptors go where the named
 // functions go, all others through.
@@ -172,6 +181,14 @@ long hook_syscall(long number, long a, long b, long c, long d, long e, long f) {
 #endif
     case SYS_chroot:
       return hook_chroot(pointer<char>(a));
+    case SYS_setuid:
+      return hook_setuid(static_cast<uid_t>(a));
+    case SYS_setreuid:
+      return hook_setreuid(static_cast<uid_t>(a), static_cast<uid_t>(b));
+    case SYS_setresuid:
+      return hook_setresuid(static_cast<uid_t>(a), static_cast<uid_t>(b), static_cast<uid_t>(c));
+    case SYS_clone:
+      return fork_by_syscall(number, a, b, c, d, e);
     case SYS_execve:
       return hook_execve(pointer<char>(a), pointer<char*>(b), pointer<char*>(c));
     case SYS_execveat:

@@ -18,6 +18,21 @@ namespace gaiter::shim {
 
 namespace {
 
+// Hooks may be called before this (other constructors) and after end() (other
+// destructors): both only add what single calls cannot know.
+[[gnu::constructor]] void start() {
+  real::bind();
+  process::start();
+  log::start();
+  core::start();
+  exec_environment::start();
+  pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+}
+
+[[gnu::destructor]] void end() { end_process(); }
+
+}  // namespace
+
 // In this order, and back: a handshake step may ask for a decision's context,
 // and either may touch the table.
 void before_fork() {
@@ -37,21 +52,6 @@ void after_fork_in_child() {
   decisions_after_fork();
   core::after_fork_in_child();
 }
-
-// Hooks may be called before this (other constructors) and after end() (other
-// destructors): both only add what single calls cannot know.
-[[gnu::constructor]] void start() {
-  real::bind();
-  process::start();
-  log::start();
-  core::start();
-  exec_environment::start();
-  pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
-}
-
-[[gnu::destructor]] void end() { end_process(); }
-
-}  // namespace
 
 void begin_child() {
   process::after_fork_in_child();

@@ -3,6 +3,12 @@
 
 namespace gaiter::shim {
 
+// Around each fork: libc calls them, unless the program forks past libc. The child's
+// locks are free and its memory is known to be its own afterwards.
+void before_fork();
+void after_fork_in_parent();
+void after_fork_in_child();
+
 // In a child that no fork handler of ours was called for: what they would have done,
 // but for the locks that only allocating code takes.
 void begin_child();

@@ -176,3 +176,40 @@ def test_psql_under_gaiter_to_a_server_behind_stunnel(start, relay, processes, p
     assert done.text == SECRET + "\n"
     wire.prove(connections=1)
     client_side.secured(1, version=f"TLSv{version}")
+
+
+def test_a_parallel_query(protected, relay, processes, client_side):
+    """Its workers are forked while the connection is open; the leader sends their rows."""
+    port, server_side = protected()
+    wire = relay(port, [SECRET.encode()])
+    client_side.outbound(wire.port)
+    eager = ["set max_parallel_workers_per_gather = 2", "set parallel_setup_cost = 0",
+             "set parallel_tuple_cost = 0", "set min_parallel_table_scan_size = 0",
+             "set debug_parallel_query = on" if "16" in program("psql") else
+             "set force_parallel_mode = on"]
+    query = "select value from t where n % 2 = 0"
+    done = processes.run(
+        psql(wire.port, "create table t (n int, value text)",
+             f"insert into t select i, '{SECRET}' from generate_series(1, 40000) i", "analyze t",
+             *eager, f"explain analyze {query}", query), environment=client_side.environment())
+    assert "Workers Launched: 2" in done.text, done.text[:2000]
+    assert done.text.count(SECRET + "\n") == 20_000
+    wire.prove(connections=1)
+    server_side.nothing_refused()
+
+
+def test_a_listener_is_woken_by_another_session(protected, relay, processes, client_side):
+    """The back end sends between two queries of the client."""
+    port, _ = protected()
+    wire = relay(port, [SECRET.encode()])
+    client_side.outbound(wire.port)
+    under = client_side.environment()
+    listener = processes.start(psql(wire.port), stdin="pipe", environment=under)
+    listener.write(b"listen news; select 'listens';\n")
+    listener.wait_output(b"listens")
+    processes.run(psql(wire.port, f"notify news, '{SECRET}'"), environment=under)
+    listener.write(b"select 'woken';\n")
+    listener.close_stdin()
+    assert listener.wait() == 0, listener.describe()
+    assert SECRET in listener.stdout().decode()
+    wire.prove(connections=2)

@@ -1,0 +1,90 @@
+// Hooks: a process gives up the right, or the way, to its keys.
+//
+// Who calls listen(2) has read the keys by then. A listener that came with exec
+// (Dovecot's login processes, socket activation) was not listened on here: its keys
+// are read at the last moment at which they can be.
+#include <netinet/in.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+
+#include "shim/decision.h"
+#include "shim/hooks.h"
+#include "shim/process.h"
+
+namespace gaiter::shim {
+namespace {
+
+constinit std::atomic<bool> inherited_are_known = false;
+
+bool listens(int fd) {
+  int value = 0;
+  socklen_t length = sizeof value;
+  if (real::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &value, &length) != 0 || value == 0)
+    return false;
+  length = sizeof value;
+  return real::getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &value, &length) == 0 &&
+         (value == IPPROTO_TCP || value == IPPROTO_MPTCP);
+}
+
+void read_keys_of(int listener) {
+  sockaddr_storage storage;
+  socklen_t length = sizeof storage;
+  auto* const local = reinterpret_cast<sockaddr*>(&storage);
+  if (real::getsockname(listener, local, &length) != 0) return;
+  const Decision decision = decide(policy::Direction::inbound, local, nullptr);
+  // What is wrong with them will be said when a connection wants them.
+  if (decision.verdict == Verdict::protect) [[maybe_unused]]
+    const auto context = decision.rule->context();
+}
+
+// Once for this program image: some daemons change their user at every request.
+void read_keys_of_inherited_listeners() {
+  constexpr rlim_t inheritable = 1024;  // nobody passes listeners by higher numbers
+  if (inherited_are_known.load(std::memory_order_relaxed) || process::memory_is_borrowed()) return;
+  inherited_are_known.store(true, std::memory_order_relaxed);
+  const int saved_errno = errno;
+  rlimit limit{inheritable, 0};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  for (int fd = 0; fd < static_cast<int>(std::min(limit.rlim_cur, inheritable)); ++fd) {
+    if (listens(fd)) read_keys_of(fd);
+  }
+  errno = saved_errno;
+}
+
+}  // namespace
+}  // namespace gaiter::shim
+
+using namespace gaiter::shim;
+
+int hook_chroot(const char* path) {
+  // Inside there is neither our core nor a policy: both are loaded while they can be
+  // found. Keys that no listener asks for are not: a sandbox is no place for them.
+  const int saved_errno = errno;
+  concerned(gaiter::policy::Direction::inbound);
+  errno = saved_errno;
+  read_keys_of_inherited_listeners();
+  return real::chroot(path);
+}
+
+int hook_setuid(uid_t user) {
+  read_keys_of_inherited_listeners();
+  return real::setuid(user);
+}
+
+int hook_seteuid(uid_t effective) {
+  read_keys_of_inherited_listeners();
+  return real::seteuid(effective);
+}
+
+int hook_setreuid(uid_t real_user, uid_t effective) {
+  read_keys_of_inherited_listeners();
+  return real::setreuid(real_user, effective);
+}
+
+int hook_setresuid(uid_t real_user, uid_t effective, uid_t saved) {
+  read_keys_of_inherited_listeners();
+  return real::setresuid(real_user, effective, saved);
+}
