@@ -25,7 +25,8 @@ LINT_PACKAGES = clang-format cppcheck flake8
 
 # One tree of objects for the product, one for each set of sanitizers.
 SANITIZE ?=
-B = build$(if $(SANITIZE),/$(subst $() ,-,$(subst $(comma),-,$(SANITIZE))))
+COVERAGE ?=
+B = build$(if $(COVERAGE),/coverage,$(if $(SANITIZE),/$(subst $() ,-,$(subst $(comma),-,$(SANITIZE)))))
 comma := ,
 
 WARNINGS = -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror
@@ -37,7 +38,8 @@ ALL_CXXFLAGS = -std=c++23 $(CXXFLAGS) $(WARNINGS) -fPIC -fvisibility=hidden \
   -fno-plt -fstack-protector-strong -U_FORTIFY_SOURCE \
   -DGAITER_VERSION='"$(VERSION)"' -DGAITER_LIBDIR='"$(LIBDIR)"' \
   $(HAVE_IPSEC_MB) -I. -MMD -MP \
-  $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all) \
+  $(if $(COVERAGE),-fsanitize-coverage=trace-pc)
 SANITIZE_LDFLAGS = $(if $(SANITIZE),-fsanitize=$(SANITIZE))
 
 IPSEC_MB = $(wildcard /usr/lib/x86_64-linux-gnu/libIPSec_MB.a)
@@ -145,12 +147,46 @@ $B/tests/%: $B/obj/tests/%.o $(CORE_OBJECTS) $(TESTABLE_OBJECTS)
 .PHONY: unit-binaries
 unit-binaries: $(UNIT_TESTS)
 
+# What the harness runs besides the product; the policy alone is in it.
+HARNESS_BINARIES = $B/tests/match_policy
+$B/tests/match_policy: $B/obj/tests/match_policy.o $(call objects,policy)
+	@mkdir -p $(@D)
+	$(say) link $@
+	$(Q)$(CXX) -o $@ $^ $(SANITIZE_LDFLAGS)
+
+# ---- fuzzing: tests/fuzz_NAME.cpp, which begins with the inputs of tests/corpus/NAME ----
+
+FUZZERS = $(patsubst tests/fuzz_%.cpp,%,$(filter-out tests/fuzz_driver.cpp,$(wildcard tests/fuzz_*.cpp)))
+FUZZ_SECONDS ?= 60
+FUZZ_MAKE = $(MAKE) --no-print-directory -j2 SANITIZE=address,undefined
+
+$B/tests/fuzz_%: $B/obj/tests/fuzz_%.o $B/obj/tests/fuzz_driver.o $(CORE_OBJECTS)
+	@mkdir -p $(@D)
+	$(say) link $@
+	$(Q)$(CXX) -o $@ $(filter %.o,$^) $(SANITIZE_LDFLAGS) -Wl,--gc-sections $(LIBS)
+
+# Not traced itself.
+$B/obj/tests/fuzz_driver.o: COVERAGE =
+
+.PHONY: fuzz fuzz-replay fuzz-binaries
+fuzz-binaries: $(FUZZERS:%=$B/tests/fuzz_%)
+
+fuzz: test-deps  ## fuzz every parser for FUZZ_SECONDS=60 each, led by coverage, under sanitizers
+	@$(FUZZ_MAKE) COVERAGE=1 fuzz-binaries
+	@for f in $(FUZZERS); do \
+	  mkdir -p build/corpus/$$f && cp tests/corpus/$$f/* build/corpus/$$f/ && \
+	  build/coverage/tests/fuzz_$$f --seconds $(FUZZ_SECONDS) build/corpus/$$f || exit 1; done
+
+fuzz-replay: test-deps  ## run every parser on what is in tests/corpus, under sanitizers
+	@$(FUZZ_MAKE) fuzz-binaries
+	@for f in $(FUZZERS); do build/address-undefined/tests/fuzz_$$f tests/corpus/$$f || exit 1; done
+
 unit: test-deps  ## build and run the unit tests (SANITIZE=address,undefined for a checked build)
 	@$(MAKE) --no-print-directory -j2 unit-binaries
 	@for t in $(UNIT_TESTS); do $$t || exit 1; done
 
 harness: test-deps  ## run the end-to-end tests against real programs
-	@$(MAKE) --no-print-directory -j2 binaries
+	@$(MAKE) --no-print-directory -j2 binaries $(HARNESS_BINARIES)
 	$(PYTHON) -m pytest -q -n 4 -p no:cacheprovider harness
 
 test: test-deps  ## everything: build, unit tests plain and sanitized, end-to-end tests
@@ -158,6 +194,7 @@ test: test-deps  ## everything: build, unit tests plain and sanitized, end-to-en
 	@$(MAKE) --no-print-directory -j2 SANITIZE=address,undefined unit-binaries
 	@$(MAKE) --no-print-directory unit
 	@$(MAKE) --no-print-directory unit SANITIZE=address,undefined
+	@$(MAKE) --no-print-directory fuzz-replay
 	@$(MAKE) --no-print-directory harness
 
 # ---- the rest ----

@@ -7,7 +7,8 @@ class Word(str):
     """Text to be written as it is, for a policy that is wrong on purpose."""
 
 
-def _value(value):
+def write_value(value):
+    """As a policy has it."""
     if isinstance(value, Word):
         return str(value)
     if isinstance(value, bool):
@@ -15,15 +16,15 @@ def _value(value):
     if isinstance(value, (int, float)):
         return str(value)
     if isinstance(value, (list, tuple)):
-        return "( " + ", ".join(_value(element) for element in value) + " )"
+        return "( " + ", ".join(write_value(element) for element in value) + " )"
     if isinstance(value, dict):
-        return "{ " + " ".join(f"{key} = {_value(one)};" for key, one in value.items()) + " }"
+        return "{ " + " ".join(f"{key} = {write_value(one)};" for key, one in value.items()) + " }"
     quoted = str(value).replace("\\", "\\\\").replace('"', '\\"')
     return f'"{quoted}"'
 
 
 def _section(name, settings):
-    lines = "".join(f"  {key} = {_value(value)};\n" for key, value in settings.items())
+    lines = "".join(f"  {key} = {write_value(value)};\n" for key, value in settings.items())
     return f"{name} = {{\n{lines}}};\n"
 
 
@@ -34,7 +35,7 @@ class PolicyDirectory:
         self.path = path
         self._ports = {}
         os.makedirs(os.path.join(path, "policy.d"), mode=0o755)
-        self._write("gaiter.conf", f"keyring = {_value(keyring)};\n" if keyring else "")
+        self._write("gaiter.conf", f"keyring = {write_value(keyring)};\n" if keyring else "")
 
     def inbound(self, port, **settings):
         self._add(port, "inbound", settings)
