@@ -96,6 +96,9 @@ LANGUAGES = (
     Language("OCaml", "ocaml", ("{built}/{role}",),
              ("sh", "-c", "cp {source}/{role}.ml {built} && cd {built} && "
               "ocamlopt unix.cmxa -o {role} {role}.ml")),
+    Language("Haskell", "haskell", ("{built}/{role}",),
+             ("ghc", "-v0", "-threaded", "-outputdir", "{built}/{role}.objects", "-o",
+              "{built}/{role}", "{source}/{role}.hs")),
     script("Guile", "guile-3.0", "--no-auto-compile", "{source}/{role}.scm", folder="guile"),
     script("SBCL", "sbcl", "--script", "{source}/{role}.lisp"),
     erlang("inet"),
