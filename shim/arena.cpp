@@ -121,6 +121,11 @@ void* at(Block block, uint32_t number) {
   return arena.regions[static_cast<size_t>(block)].base + (number - 1) * size_of(block);
 }
 
+uint32_t handed_out(Block block) {
+  if (stage.load(std::memory_order_acquire) != 2) return 0;
+  return arena.header->lists[static_cast<size_t>(block)].touched.load(std::memory_order_relaxed);
+}
+
 uint32_t number_limit(Block block) {
   if (stage.load(std::memory_order_acquire) != 2) return 0;
   return arena.regions[static_cast<size_t>(block)].capacity + 1;

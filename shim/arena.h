@@ -41,5 +41,7 @@ void release(Block block, void* memory);
 uint32_t number_of(Block block, const void* memory);
 void* at(Block block, uint32_t number);
 uint32_t number_limit(Block block);
+// How many blocks were ever handed out: those with higher numbers are untouched.
+uint32_t handed_out(Block block);
 
 }  // namespace gaiter::shim::arena

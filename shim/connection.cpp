@@ -41,6 +41,7 @@ PrivatePointer* private_table() {
 }  // namespace
 
 Connection* Connection::make(State state, ActiveRule* rule) {
+  collect_abandoned_slots();
   void* const memory = arena::allocate(arena::Block::slot);
   if (memory == nullptr) return nullptr;
   auto* const connection = new (memory) Connection;
@@ -86,6 +87,20 @@ void Connection::set_remote(const sockaddr* remote) {
   const size_t length = remote->sa_family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
   std::memcpy(&remote_, remote, length);
 }
+
+namespace {
+
+uint64_t cookie_of(int fd) {
+  uint64_t cookie = 0;
+  socklen_t length = sizeof cookie;
+  return real::getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &length) == 0 ? cookie : 0;
+}
+
+}  // namespace
+
+void Connection::identify(int fd) { cookie_ = cookie_of(fd); }
+
+bool Connection::is_socket(int fd) const { return cookie_ == 0 || cookie_ == cookie_of(fd); }
 
 bool Connection::begin_connect(ActiveRule& rule, std::string server_name, const sockaddr* remote) {
   {
@@ -172,6 +187,50 @@ void end_slot(Slot& slot) {
       arena::release(arena::Block::slot, &slot);
       break;
   }
+}
+
+int64_t timeout_of(int fd, int option) {
+  timeval time{};
+  socklen_t length = sizeof time;
+  if (real::getsockopt(fd, SOL_SOCKET, option, &time, &length) != 0) return 0;
+  return int64_t{time.tv_sec} * 1'000'000'000 + int64_t{time.tv_usec} * 1000;
+}
+
+int64_t wait_limit(int fd, int option) {
+  const int64_t timeout = timeout_of(fd, option);
+  return timeout == 0 ? INT64_MAX : process::now() + timeout;
+}
+
+bool restarts_after_signal() {
+  for (int signal = 1; signal < SIGRTMAX; ++signal) {
+    struct sigaction action;
+    if (sigaction(signal, nullptr, &action) != 0) continue;
+    if (action.sa_handler == SIG_DFL || action.sa_handler == SIG_IGN) continue;
+    if ((action.sa_flags & SA_RESTART) == 0) return false;
+  }
+  return true;
+}
+
+bool waits_on(LockResult result, int64_t until) {
+  // With a timeout the kernel restarts nothing (signal(7)).
+  if (result == LockResult::interrupted && until == INT64_MAX && restarts_after_signal())
+    return true;
+  errno = result == LockResult::interrupted ? EINTR : EAGAIN;
+  return false;
+}
+
+constinit std::atomic<bool> timeouts_are_used = false;
+
+CallDeadline::CallDeadline(int option, int flags)
+    : option_(option),
+      began_(timeouts_are_used.load(std::memory_order_relaxed) && (flags & MSG_DONTWAIT) == 0
+                 ? process::now()
+                 : 0) {}
+
+int64_t CallDeadline::of(int fd) const {
+  if (began_ == 0) return 0;
+  const int64_t timeout = timeout_of(fd, option_);
+  return timeout != 0 && is_blocking(fd) ? began_ + timeout : 0;
 }
 
 bool is_blocking(int fd) {

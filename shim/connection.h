@@ -102,6 +102,10 @@ class Connection : public Slot {
   State state() const { return state_.load(std::memory_order_acquire); }
   // The peer, for log lines and sessions: a socket that was reset has forgotten it.
   void set_remote(const sockaddr* remote);
+  // Remembers which socket of the kernel's this is, so that it can be told from
+  // another one under the same number.
+  void identify(int fd);
+  bool is_socket(int fd) const;
   const sockaddr* remote() const { return reinterpret_cast<const sockaddr*>(&remote_); }
 
   bool is_protected() const { return state() != State::fresh; }
@@ -169,6 +173,9 @@ class Connection : public Slot {
   // waits no longer than `until` (process::now()) for TCP to take it.
   void say_goodbye(int fd, int64_t until);
   void swallow_control(int fd);
+  // Whether data has come that the program did not read: then plain TCP resets.
+  bool has_unread_data(int fd);
+  void reset_by_close(int fd);
   // Both, before the last descriptor is closed, unless the program wants a reset.
   void part(int fd, int64_t until);
   // No reference is left: gives everything back.
@@ -206,6 +213,7 @@ class Connection : public Slot {
   ssize_t peek_locked(int fd, engine::IovCursor& sink, int flags);
   bool gather(int fd, size_t wanted, int flags);
   bool await_input(int fd);
+  bool await_more(int fd, int64_t until);
   void report_end();
   bool pull(int fd, const Registration* asking);
   engine::TicketSink ticket_sink();
@@ -220,7 +228,8 @@ class Connection : public Slot {
   int ready_to_write(int fd, int flags);
   ssize_t write_locked(int fd, LockResult lock, engine::IovCursor& from, size_t length, int flags);
   ssize_t transmit_file_locked(int fd, int in, off_t* offset, size_t count);
-  size_t send_batch(int fd, Batch& batch, size_t plaintext, int flags);
+  size_t send_batch(int fd, Batch& batch, size_t plaintext, int flags, int64_t until);
+  ssize_t send_until(int fd, const uint8_t* data, size_t length, int flags, int64_t until);
   bool exhausted(int fd);
   ssize_t send_sealed(int fd, const uint8_t* data, size_t length, int flags);
   size_t keep_unsent(Batch& batch, size_t sent);
@@ -231,6 +240,7 @@ class Connection : public Slot {
   std::atomic<int> connect_error_{0};
   ActiveRule* rule_ = nullptr;
   sockaddr_in6 remote_{};  // or a sockaddr_in
+  uint64_t cookie_ = 0;    // SO_COOKIE; 0 = not protected yet
   std::atomic<int64_t> deadline_{0};
   std::atomic<uint32_t> steps_{0};  // of the handshake, by whichever process
   int64_t began_ = 0;
@@ -257,6 +267,34 @@ inline Connection* as_connection(const SlotRef& slot) {
 
 // SO_RCVTIMEO or SO_SNDTIMEO in nanoseconds; 0 = none.
 int64_t timeout_of(int fd, int option);
+
+// The end of a wait that begins now under that option; INT64_MAX = none.
+int64_t wait_limit(int fd, int option);
+
+// After LockGuard::AsCall gave no lock: whether the call waits on. If not, errno.
+bool waits_on(LockResult result, int64_t until);
+
+// After a signal interrupted a wait: whether the plain call would have gone on by
+// itself. Which signal it was cannot be known; it would if each handler that the
+// program has installed says SA_RESTART.
+bool restarts_after_signal();
+
+// Whether this process has ever set one: else none is looked for.
+extern std::atomic<bool> timeouts_are_used;
+
+// SO_RCVTIMEO and SO_SNDTIMEO as one deadline for a whole call, however many records
+// and system calls it takes. The first wait is the kernel's own.
+class CallDeadline {
+ public:
+  CallDeadline(int option, int flags);
+  // When a call on `fd` that has waited already must end (process::now()); 0: by
+  // itself, as it has no such option or does not block.
+  int64_t of(int fd) const;
+
+ private:
+  const int option_;
+  const int64_t began_;  // 0: nobody uses timeouts
+};
 
 // Whether calls on `fd` would block by themselves.
 bool is_blocking(int fd);

@@ -54,11 +54,36 @@ void Connection::say_goodbye(int fd, int64_t until) {
   errno = saved_errno;
 }
 
+// Data that came and that nobody will read makes TCP end a connection by a reset, with
+// which what was not sent yet is lost (RFC 2525, 2.17).
+bool Connection::has_unread_data(int fd) {
+  const int saved_errno = errno;
+  LockGuard guard(reading_.lock, false);
+  bool unread = false;
+  if (guard.held() && state() == State::open && !reading_.receiving) {
+    if (reading_.inbox.plain_length == 0 && !reading_.ended && ensure_inbox())
+      gather(fd, 1, MSG_DONTWAIT);
+    unread = reading_.inbox.plain_length != 0;
+    settle_inbox();
+  }
+  errno = saved_errno;
+  return unread;
+}
+
+void Connection::reset_by_close(int fd) {
+  const linger reset{.l_onoff = 1, .l_linger = 0};
+  real::setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+}
+
 void Connection::part(int fd, int64_t until) {
-  linger reset{};
-  socklen_t length = sizeof reset;
-  if (real::getsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, &length) == 0 && reset.l_onoff != 0 &&
-      reset.l_linger == 0) {
+  linger wish{};
+  socklen_t length = sizeof wish;
+  if (real::getsockopt(fd, SOL_SOCKET, SO_LINGER, &wish, &length) == 0 && wish.l_onoff != 0 &&
+      wish.l_linger == 0) {
+    return;
+  }
+  if (has_unread_data(fd)) {
+    reset_by_close(fd);
     return;
   }
   say_goodbye(fd, until);

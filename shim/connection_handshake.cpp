@@ -1,7 +1,6 @@
 // A connection on its way to being secure.
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 
 #include <cerrno>
 #include <optional>
@@ -30,27 +29,7 @@ std::string session_key(const sockaddr* remote, const std::string& server_name) 
   return server_name + '\0' + std::string(reinterpret_cast<const char*>(remote), length);
 }
 
-// After a signal interrupted a wait: whether the plain call would have gone on by
-// itself. Which signal it was cannot be known; it would if each handler that the
-// program has installed says SA_RESTART.
-bool restarts_after_signal() {
-  for (int signal = 1; signal < SIGRTMAX; ++signal) {
-    struct sigaction action;
-    if (sigaction(signal, nullptr, &action) != 0) continue;
-    if (action.sa_handler == SIG_DFL || action.sa_handler == SIG_IGN) continue;
-    if ((action.sa_flags & SA_RESTART) == 0) return false;
-  }
-  return true;
-}
-
 }  // namespace
-
-int64_t timeout_of(int fd, int option) {
-  timeval time{};
-  socklen_t length = sizeof time;
-  if (real::getsockopt(fd, SOL_SOCKET, option, &time, &length) != 0) return 0;
-  return int64_t{time.tv_sec} * 1'000'000'000 + int64_t{time.tv_usec} * 1000;
-}
 
 std::chrono::milliseconds Connection::handshake_timeout() const {
   return rule_->settings().handshake_timeout;

@@ -163,8 +163,12 @@ ssize_t Connection::receive(int fd, IovCursor sink, int flags) {
   LockGuard guard(reading_.lock, false);
   if (!guard.held()) {
     if (guard.result() == LockResult::busy && (flags & MSG_DONTWAIT) == 0 && is_blocking(fd)) {
-      LockGuard patient(reading_.lock, true);
-      if (patient.held()) return read_locked(fd, patient.result(), sink, flags);
+      const int64_t until = wait_limit(fd, SO_RCVTIMEO);
+      for (;;) {
+        LockGuard patient(reading_.lock, LockGuard::AsCall{until});
+        if (patient.held()) return read_locked(fd, patient.result(), sink, flags);
+        if (!waits_on(patient.result(), until)) return -1;
+      }
     }
     errno = EAGAIN;
     return -1;
@@ -189,6 +193,8 @@ ssize_t Connection::read_locked(int fd, LockResult lock, IovCursor& sink, int fl
   if ((flags & MSG_PEEK) != 0) return peek_locked(fd, sink, flags);
 
   const bool all = (flags & MSG_WAITALL) != 0;
+  const CallDeadline deadline(SO_RCVTIMEO, flags);
+  bool has_waited = false;
   size_t total = 0;
   for (;;) {
     if (!reading_.ended && reading_.inbox.data != nullptr) {
@@ -217,8 +223,13 @@ ssize_t Connection::read_locked(int fd, LockResult lock, IovCursor& sink, int fl
     const bool may_wait = (flags & MSG_DONTWAIT) == 0 && (total == 0 || all);
     if (may_wait && writing_.urgent.load(std::memory_order_relaxed) && !await_input(fd))
       return total != 0 ? static_cast<ssize_t>(total) : -1;
-    const ssize_t got = fill(fd, wire_size(sink.remaining()), may_wait ? 0 : MSG_DONTWAIT);
+    const int64_t until = may_wait && has_waited ? deadline.of(fd) : 0;
+    if (until != 0 && !await_more(fd, until)) return total != 0 ? static_cast<ssize_t>(total) : -1;
+    has_waited = may_wait;
+    const ssize_t got =
+        fill(fd, wire_size(sink.remaining()), may_wait && until == 0 ? 0 : MSG_DONTWAIT);
     if (got == 0) note_end(fd);
+    if (got < 0 && until != 0 && errno == EAGAIN) continue;
     if (got < 0 && reading_.error == 0) return total != 0 ? static_cast<ssize_t>(total) : -1;
   }
 }
@@ -256,6 +267,17 @@ bool Connection::await_input(int fd) {
   return true;
 }
 
+// Until the kernel has more, or that time; then EAGAIN, as of SO_RCVTIMEO.
+bool Connection::await_more(int fd, int64_t until) {
+  const int64_t left = std::max<int64_t>(until - process::now(), 0);
+  const timespec time{left / 1'000'000'000, left % 1'000'000'000};
+  pollfd one{fd, POLLIN, 0};
+  const Parked parked(reading_.lock);
+  const int got = real::ppoll(&one, 1, &time, nullptr);
+  if (got == 0) errno = EAGAIN;
+  return got > 0;
+}
+
 // FIN came: right after close_notify, or the stream was cut off.
 void Connection::note_end(int fd) {
   if (reading_.ended || reading_.cut_off) return;
@@ -290,6 +312,7 @@ bool Connection::open_next(int fd) {
 // Has up to `wanted` bytes opened in the inbox; one recv at most by `flags`'
 // leave, more without waiting.
 bool Connection::gather(int fd, size_t wanted, int flags) {
+  const CallDeadline deadline(SO_RCVTIMEO, flags);
   bool asked = false;
   for (;;) {
     while (reading_.inbox.plain_length < wanted && open_next(fd)) {
@@ -318,10 +341,13 @@ bool Connection::gather(int fd, size_t wanted, int flags) {
     const bool may_wait = (flags & MSG_DONTWAIT) == 0 && (!some || all);
     if (may_wait && writing_.urgent.load(std::memory_order_relaxed) && !await_input(fd))
       return some;
-    const ssize_t got =
-        fill(fd, std::min(room, engine::max_record_length), may_wait ? 0 : MSG_DONTWAIT);
+    const int64_t until = may_wait && asked ? deadline.of(fd) : 0;
+    if (until != 0 && !await_more(fd, until)) return some;
+    const ssize_t got = fill(fd, std::min(room, engine::max_record_length),
+                             may_wait && until == 0 ? 0 : MSG_DONTWAIT);
     asked = true;
     if (got == 0) note_end(fd);
+    if (got < 0 && until != 0 && errno == EAGAIN) continue;
     if (got < 0 && reading_.error == 0) return some;
   }
 }

@@ -1,4 +1,5 @@
 // The program's bytes in, ciphertext out.
+#include <poll.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -9,6 +10,7 @@
 #include "shim/connection.h"
 #include "shim/epoll_set.h"
 #include "shim/fd_table.h"
+#include "shim/process.h"
 #include "shim/real.h"
 #include "shim/refusal.h"
 
@@ -133,6 +135,25 @@ ssize_t Connection::send_sealed(int fd, const uint8_t* data, size_t length, int 
   return sent;
 }
 
+// As a blocking send_sealed(), which ends at that time.
+ssize_t Connection::send_until(int fd, const uint8_t* data, size_t length, int flags,
+                               int64_t until) {
+  size_t total = 0;
+  for (;;) {
+    const ssize_t sent = send_sealed(fd, data + total, length - total, flags | MSG_DONTWAIT);
+    if (sent > 0) total += static_cast<size_t>(sent);
+    if (total == length || (sent < 0 && errno != EAGAIN)) break;
+    const int64_t left = std::max<int64_t>(until - process::now(), 0);
+    const timespec time{left / 1'000'000'000, left % 1'000'000'000};
+    pollfd one{fd, POLLOUT, 0};
+    const Parked parked(writing_.lock);
+    const int got = real::ppoll(&one, 1, &time, nullptr);
+    if (got == 0) errno = EAGAIN;
+    if (got <= 0) break;
+  }
+  return total != 0 ? static_cast<ssize_t>(total) : -1;
+}
+
 // What the reading side promised the peer.
 void Connection::pay_debts() {
   uint8_t sealed[control_room];
@@ -189,8 +210,9 @@ size_t Connection::keep_unsent(Batch& batch, size_t sent) {
 
 // Sends a batch that holds `plaintext` bytes of the program's. Returns how many of
 // them are gone, fewer if the socket took no more; 0 with errno if none are.
-size_t Connection::send_batch(int fd, Batch& batch, size_t plaintext, int flags) {
-  const ssize_t sent = send_sealed(fd, batch.data(), batch.length, flags);
+size_t Connection::send_batch(int fd, Batch& batch, size_t plaintext, int flags, int64_t until) {
+  const ssize_t sent = until == 0 ? send_sealed(fd, batch.data(), batch.length, flags)
+                                  : send_until(fd, batch.data(), batch.length, flags, until);
   if (sent == static_cast<ssize_t>(batch.length)) return plaintext;
   if (sent < 0 && errno != EAGAIN && errno != EINTR) return 0;
   const int error = sent < 0 ? errno : EAGAIN;
@@ -207,8 +229,12 @@ ssize_t Connection::transmit(int fd, IovCursor from, size_t length, int flags) {
   LockGuard guard(writing_.lock, false);
   if (!guard.held()) {
     if (guard.result() == LockResult::busy && (flags & MSG_DONTWAIT) == 0 && is_blocking(fd)) {
-      LockGuard patient(writing_.lock, true);
-      if (patient.held()) return write_locked(fd, patient.result(), from, length, flags);
+      const int64_t until = wait_limit(fd, SO_SNDTIMEO);
+      for (;;) {
+        LockGuard patient(writing_.lock, LockGuard::AsCall{until});
+        if (patient.held()) return write_locked(fd, patient.result(), from, length, flags);
+        if (!waits_on(patient.result(), until)) return -1;
+      }
     }
     errno = EAGAIN;
     return -1;
@@ -244,6 +270,8 @@ ssize_t Connection::write_locked(int fd, LockResult lock, IovCursor& from, size_
     return -1;
   }
   if (length == 0) return writing_.ended ? broken_pipe(flags) : 0;
+  const CallDeadline deadline(SO_SNDTIMEO, flags);
+  bool has_waited = writing_.outbox.urgent();
   if (ready_to_write(fd, flags) != 0) return -1;
   size_t total = 0;
   while (length != 0) {
@@ -264,7 +292,9 @@ ssize_t Connection::write_locked(int fd, LockResult lock, IovCursor& from, size_
       batch.add(record, sealed, sequence);
       left -= record;
     }
-    const size_t sent = send_batch(fd, batch, chunk, flags & (MSG_DONTWAIT | MSG_MORE));
+    const int64_t until = has_waited ? deadline.of(fd) : 0;
+    const size_t sent = send_batch(fd, batch, chunk, flags & (MSG_DONTWAIT | MSG_MORE), until);
+    has_waited = true;
     total += sent;
     length -= sent;
     if (sent != chunk || writing_.outbox.urgent()) break;
@@ -299,6 +329,8 @@ ssize_t Connection::transmit_file(int fd, int in, off_t* offset, size_t count) {
 
 // sendfile(2): what is read from the file lies where it is then sealed in place.
 ssize_t Connection::transmit_file_locked(int fd, int in, off_t* offset, size_t count) {
+  const CallDeadline deadline(SO_SNDTIMEO, 0);
+  bool has_waited = false;
   size_t total = 0;
   off_t at_offset = offset != nullptr ? *offset : 0;
   while (count != 0) {
@@ -338,7 +370,9 @@ ssize_t Connection::transmit_file_locked(int fd, int in, off_t* offset, size_t c
       batch.add(piece.iov_len, sealed, sequence);
     }
     const auto chunk = static_cast<size_t>(got);
-    const size_t sent = send_batch(fd, batch, chunk, 0);
+    const int64_t until = has_waited ? deadline.of(fd) : 0;
+    const size_t sent = send_batch(fd, batch, chunk, 0, until);
+    has_waited = true;
     total += sent;
     at_offset += static_cast<off_t>(sent);
     count -= sent;

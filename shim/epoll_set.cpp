@@ -135,7 +135,15 @@ void epoll_created(int epfd) {
   errno = saved_errno;
 }
 
-void epoll_nest(EpollSet& set) {
+void epoll_nest(EpollSet& set, int outer) {
+  if (const SlotRef found = fd_table::find(outer);
+      found && found.get()->kind == Kind::epoll_set && found.get() != &set) {
+    const uint32_t number = arena::number_of(arena::Block::slot, &set);
+    for (auto& place : static_cast<EpollSet&>(*found.get()).inner) {
+      uint32_t seen = place.load();
+      if (seen == number || (seen == 0 && place.compare_exchange_strong(seen, number))) break;
+    }
+  }
   LockGuard guard(set.lock, true);
   set.nested.store(true);
   for (Registration* at = set.ready_head.load(); guard.held() && at != nullptr; at = at->next_ready)

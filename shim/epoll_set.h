@@ -64,6 +64,10 @@ class EpollSet : public Slot {
   Registration* ready_tail = nullptr;
   Registration* all = nullptr;
   std::atomic<int64_t> next_deadline{INT64_MAX};  // of the handshakes in the set
+  // Sets that are members of this one, by their slots' numbers, to end their
+  // handshakes in time. More than these are not seen to while the program sleeps here.
+  static constexpr int known_inner = 32;
+  std::atomic<uint32_t> inner[known_inner]{};
 };
 static_assert(sizeof(EpollSet) <= arena::slot_size);
 
@@ -72,16 +76,17 @@ static_assert(sizeof(EpollSet) <= arena::slot_size);
 void epoll_created(int epfd);
 
 // The set becomes a member of another one, which sees only what the kernel knows:
-// whatever is in the ready list must be kicked.
-void epoll_nest(EpollSet& set);
+// whatever is in the ready list must be kicked. `outer` is that other's descriptor.
+void epoll_nest(EpollSet& set, int outer);
 
 // epoll_ctl(2) on a socket of ours.
 int epoll_control(int epfd, int operation, int fd, Connection& connection, epoll_event* event);
 
 // epoll_pwait(2) on a set with sockets of ours. `deadline` is absolute
-// (process::now()), INT64_MAX = none, 0 = do not wait.
+// (process::now()), INT64_MAX = none, 0 = do not wait. `precise`: to the nanosecond,
+// as epoll_pwait2(2) waits, else to the millisecond.
 int epoll_await(EpollSet& set, int epfd, epoll_event* events, int count, int64_t deadline,
-                const sigset_t* mask);
+                const sigset_t* mask, bool precise = false);
 
 // Whether epoll_await would report something that the kernel's set does not.
 bool epoll_has_news(EpollSet& set);

@@ -23,6 +23,7 @@ struct Harvest {
   uint32_t round;
   epoll_event* events;
   int room;
+  bool precise = false;  // timeouts in nanoseconds
   int count = 0;
   bool ask_again = false;  // something must be looked at again in a moment
 };
@@ -183,11 +184,32 @@ void collect_news(Harvest& harvest) {
   }
 }
 
+constexpr int64_t forever = std::numeric_limits<int64_t>::max();
+
+int milliseconds_until(int64_t limit) {
+  if (limit == 0 || limit == forever) return limit == 0 ? 0 : -1;
+  const int64_t left = limit - process::now();
+  if (left <= 0) return 0;
+  return static_cast<int>(std::min<int64_t>((left + 999'999) / 1'000'000, 1'000'000'000));
+}
+
+// epoll_pwait(2) behind what was harvested, with an absolute limit.
+int ask_kernel_set(const Harvest& harvest, int epfd, int64_t limit, const sigset_t* mask) {
+  epoll_event* const events = harvest.events + harvest.count;
+  const int room = harvest.room - harvest.count;
+  if (harvest.precise && limit != 0 && limit != forever) {
+    const int64_t left = std::max<int64_t>(limit - process::now(), 0);
+    const timespec time{left / 1'000'000'000, left % 1'000'000'000};
+    const int got = real::epoll_pwait2(epfd, events, room, &time, mask);
+    if (got >= 0 || errno != ENOSYS) return got;
+  }
+  return real::epoll_pwait(epfd, events, room, milliseconds_until(limit), mask);
+}
+
 // Takes the kernel's events, up to the room that is left, for the program's.
-int collect_from_kernel(Harvest& harvest, int epfd, int timeout, const sigset_t* mask) {
+int collect_from_kernel(Harvest& harvest, int epfd, int64_t limit, const sigset_t* mask) {
   const int first = harvest.count;
-  const int got =
-      real::epoll_pwait(epfd, harvest.events + first, harvest.room - first, timeout, mask);
+  const int got = ask_kernel_set(harvest, epfd, limit, mask);
   for (int i = first; i < first + got; ++i) {
     const epoll_event event = harvest.events[i];
     if (!is_token(event.data.u64)) [[unlikely]] {
@@ -213,13 +235,6 @@ int collect_from_kernel(Harvest& harvest, int epfd, int timeout, const sigset_t*
   return got;
 }
 
-int milliseconds_until(int64_t deadline) {
-  if (deadline == std::numeric_limits<int64_t>::max()) return -1;
-  const int64_t left = deadline - process::now();
-  if (left <= 0) return 0;
-  return static_cast<int>(std::min<int64_t>((left + 999'999) / 1'000'000, 1'000'000'000));
-}
-
 // A thread that is about to sleep in the kernel.
 class Waiter {
  public:
@@ -232,6 +247,33 @@ class Waiter {
   EpollSet& set_;
 };
 
+// Calls visit(inner) for each set that is a member of `set` (one level: deeper nests
+// are rare, and their handshakes end when their own sets are asked).
+template <class Visit>
+void for_each_inner(EpollSet& set, Visit visit) {
+  for (const auto& number : set.inner) {
+    const uint32_t seen = number.load(std::memory_order_relaxed);
+    if (seen == 0) continue;
+    auto* const slot = static_cast<Slot*>(arena::at(arena::Block::slot, seen));
+    if (!enter(*slot)) continue;
+    const SlotRef hold(slot);
+    if (slot->kind == Kind::epoll_set) visit(static_cast<EpollSet&>(*slot));
+  }
+}
+
+// When the first handshake ends that this set, or one in it, must see to.
+int64_t handshakes_end(EpollSet& set) {
+  int64_t first = set.next_deadline.load();
+  for_each_inner(set,
+                 [&](EpollSet& inner) { first = std::min(first, inner.next_deadline.load()); });
+  return first;
+}
+
+void expire_all(EpollSet& set) {
+  epoll_expire(set);
+  for_each_inner(set, [](EpollSet& inner) { epoll_expire(inner); });
+}
+
 // Asks the kernel; sleeps if nothing was found yet.
 int wait(Harvest& harvest, int epfd, int64_t deadline, const sigset_t* mask) {
   if (harvest.count != 0 || deadline == 0) return collect_from_kernel(harvest, epfd, 0, mask);
@@ -240,8 +282,7 @@ int wait(Harvest& harvest, int epfd, int64_t deadline, const sigset_t* mask) {
     deadline = std::min(deadline, process::now() + tick);
   else if (harvest.set.ready_head.load() != nullptr)
     return collect_from_kernel(harvest, epfd, 0, mask);
-  const int64_t limit = std::min(deadline, harvest.set.next_deadline.load());
-  return collect_from_kernel(harvest, epfd, milliseconds_until(limit), mask);
+  return collect_from_kernel(harvest, epfd, std::min(deadline, handshakes_end(harvest.set)), mask);
 }
 
 }  // namespace
@@ -283,10 +324,10 @@ void epoll_expire(EpollSet& set) {
 }
 
 int epoll_await(EpollSet& set, int epfd, epoll_event* events, int room, int64_t deadline,
-                const sigset_t* mask) {
+                const sigset_t* mask, bool precise) {
   if (room <= 0 || events == nullptr) return real::epoll_pwait(epfd, events, room, 0, mask);
   for (;;) {
-    Harvest harvest{set, set.rounds.fetch_add(1) + 1, events, room};
+    Harvest harvest{set, set.rounds.fetch_add(1) + 1, events, room, precise};
     // News that filled the last result must not starve what the kernel has.
     if (set.crowded.load(std::memory_order_relaxed) && set.crowded.exchange(false))
       collect_from_kernel(harvest, epfd, 0, mask);
@@ -300,7 +341,7 @@ int epoll_await(EpollSet& set, int epfd, epoll_event* events, int room, int64_t 
       if (deadline != 0 && real::ppoll(nullptr, 0, &pause, mask) < 0) return -1;
     }
     const int64_t now = process::now();
-    if (now >= set.next_deadline.load()) epoll_expire(set);
+    if (now >= handshakes_end(set)) expire_all(set);
     if (now >= deadline) return 0;
   }
 }

@@ -61,8 +61,8 @@ const char* value_at_start(const char* name) {
   return nullptr;
 }
 
-size_t size_needed(char* const* environment) {
-  size_t missing = 0;
+size_t size_needed(char* const* environment, const char* relayed) {
+  size_t missing = relayed != nullptr;
   for (size_t i = 0; i < std::size(kept_names); ++i)
     missing += kept[i] != nullptr && !has(environment, i);
   if (missing == 0) return 0;
@@ -71,11 +71,14 @@ size_t size_needed(char* const* environment) {
   return count + missing + 1;
 }
 
-void complete(char* const* environment, char** out) {
+void complete(char* const* environment, char* relayed, char** out) {
   const bool replaces_preload = kept[0] != nullptr && !has(environment, 0);
   for (char* const* entry = environment; entry != nullptr && *entry != nullptr; ++entry) {
-    if (!(replaces_preload && names(*entry, kept_names[0]))) *out++ = *entry;
+    const bool replaced = (replaces_preload && names(*entry, kept_names[0])) ||
+                          (relayed != nullptr && names(*entry, "GAITER_RELAYED"));
+    if (!replaced) *out++ = *entry;
   }
+  if (relayed != nullptr) *out++ = relayed;
   for (size_t i = 0; i < std::size(kept_names); ++i) {
     if (kept[i] != nullptr && !has(environment, i)) *out++ = kept[i];
   }

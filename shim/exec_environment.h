@@ -15,11 +15,12 @@ void start();
 const char* value_at_start(const char* name);
 
 // How many pointers complete() needs for `environment`, with the closing nullptr;
-// 0 if nothing is missing and `environment` can be used as it is.
-size_t size_needed(char* const* environment);
+// 0 if nothing is missing and `environment` can be used as it is. `relayed`: see
+// RelayEnd::write_environment(), or nullptr.
+size_t size_needed(char* const* environment, const char* relayed);
 
-// Fills `out` with `environment` and what it lacks. No allocation: for use between
-// vfork and exec.
-void complete(char* const* environment, char** out);
+// Fills `out` with `environment`, what it lacks, and `relayed`. No allocation: for use
+// between vfork and exec.
+void complete(char* const* environment, char* relayed, char** out);
 
 }  // namespace gaiter::shim::exec_environment

@@ -63,6 +63,11 @@ void become_child() {
   enrol(child, static_cast<uint32_t>(getpid()));
 }
 
+void join() {
+  own.store(0);
+  self();
+}
+
 bool is_gone(uint32_t member) {
   Members* const all = members();
   if (all == nullptr || member == own.load(std::memory_order_relaxed)) return false;

@@ -13,6 +13,8 @@ uint32_t self();
 // Before fork(2): the number that the child will have. In the child: takes it.
 uint32_t expect_child();
 void become_child();
+// In a child that nobody expected: takes a number of its own.
+void join();
 
 // Whether a member is known to have ended or to execute another program. A few
 // system calls.

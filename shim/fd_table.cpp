@@ -10,8 +10,11 @@
 
 #include "shim/arena.h"
 #include "shim/connection.h"
+#include "shim/epoll_set.h"
 #include "shim/family.h"
 #include "shim/lock.h"
+#include "shim/new_process.h"
+#include "shim/process.h"
 #include "shim/real.h"
 
 namespace gaiter::shim::fd_table {
@@ -98,6 +101,8 @@ void raise_top(int fd) {
 std::atomic<uint32_t>* far(int fd) { return entry_for(fd, false); }
 
 SlotRef find(int fd) {
+  if (process::is_unannounced()) [[unlikely]]
+    meet_new_process();
   std::atomic<uint32_t>* const entry = entry_for(fd, false);
   if (entry == nullptr) return {};
   for (;;) {
@@ -148,6 +153,8 @@ void set_close_on_exec(int fd, bool wish) {
 }
 
 bool publish(int fd, Slot& slot, bool close_on_exec) {
+  if (process::is_unannounced()) [[unlikely]]
+    meet_new_process();
   std::atomic<uint32_t>* const entry = entry_for(fd, true);
   if (entry == nullptr) return false;
   const LockGuard guard(gate, true);
@@ -158,6 +165,8 @@ bool publish(int fd, Slot& slot, bool close_on_exec) {
 }
 
 Change::Change(int fd, Slot* next) : fd_(fd), next_(next), entry_(entry_for(fd, next != nullptr)) {
+  if (process::is_unannounced()) [[unlikely]]
+    meet_new_process();
   ++changes_here;
   if (entry_ == nullptr) return;
   const LockGuard guard(gate, true);
@@ -201,6 +210,8 @@ Change::~Change() {
 }
 
 Slot* withdraw(int fd) {
+  if (process::is_unannounced()) [[unlikely]]
+    meet_new_process();
   std::atomic<uint32_t>* const entry = entry_for(fd, false);
   if (entry == nullptr) return nullptr;
   const LockGuard guard(gate, true);
@@ -256,6 +267,7 @@ bool is_tcp_socket(int fd) {
 
 // The gate is taken by hand: prepare and thaw are different functions.
 void freeze_for_fork() {
+  if (process::is_unannounced()) meet_new_process();
   frozen = gate.acquire(true);
   if (top.load() < 0) return;  // nothing is shared: no memory is spent on a family
   expected_child = family::expect_child();
@@ -277,6 +289,43 @@ void thaw_in_child() {
     const bool still_there = is_tcp_socket(fd);
     entry.store(still_there ? number & ~changing : 0);
     if (!still_there) give_up(*slot_of(number));
+  });
+  errno = saved_errno;
+}
+
+namespace {
+
+// Whether `fd`, inherited, still leads where the parent's entry says.
+bool is_what_it_was(int fd, const Slot& slot) {
+  switch (slot.kind) {
+    case Kind::connection:
+      return static_cast<const Connection&>(slot).is_socket(fd);
+    case Kind::epoll_set:
+      return static_cast<const EpollSet&>(slot).fd == fd;
+    case Kind::relay_end:
+      break;
+  }
+  return false;  // a plain local socket is less, and no harm
+}
+
+}  // namespace
+
+void adopt_unannounced() {
+  new (&gate) Lock;
+  changes_here = 0;
+  if (top.load() < 0) return;
+  family::join();
+  const int saved_errno = errno;
+  for_each_entry([](int fd, auto& entry, uint32_t number) {
+    Slot* const slot = slot_of(number);
+    const SlotRef present(enter(*slot) ? slot : nullptr);
+    if (present && (number & changing) == 0 && is_what_it_was(fd, *slot)) {
+      hold(*slot);
+      return;
+    }
+    const SlotRef stand_in = is_tcp_socket(fd) ? refused() : SlotRef();
+    entry.store(stand_in ? number_of(*stand_in.get()) : 0);
+    if (stand_in) hold(*stand_in.get());
   });
   errno = saved_errno;
 }

@@ -86,6 +86,9 @@ void for_each(void (*visit)(int fd, Slot& slot, void* context), void* context);
 void freeze_for_fork();
 void thaw_in_parent();
 void thaw_in_child();
+// In a child for which nobody did the above: counts it among the holders of what it
+// has inherited. What ended meanwhile in the parent refuses all with EBADF here.
+void adopt_unannounced();
 void undo_fork();
 
 }  // namespace gaiter::shim::fd_table

@@ -63,6 +63,7 @@ int connect_protected(int fd, const sockaddr* address, socklen_t length, Connect
   std::string name = rule.settings().server_name;
   if (name.empty()) name = names::name_for(address);
   if (!connection.begin_connect(rule, std::move(name), address)) return fail_with(EALREADY);
+  connection.identify(fd);
   connection.hide_from_exec();
   int result = -1;
   if (epoll_adopt(connection)) {
@@ -118,7 +119,10 @@ int adopt_accepted(int fd, Address& remote, int flags) {
   Connection* connection;
   if (decision.verdict == Verdict::protect) {
     connection = Connection::make(State::pending, decision.rule);
-    if (connection != nullptr) connection->set_remote(remote.get());
+    if (connection != nullptr) {
+      connection->set_remote(remote.get());
+      connection->identify(fd);
+    }
   } else {
     log_blocked(decision.rule, fd, remote.get(), decision.why);
     connection = Connection::make_refused(EACCES);
@@ -295,6 +299,11 @@ int hook_getsockopt(int fd, int level, int name, void* value, socklen_t* length)
 }
 
 int hook_setsockopt(int fd, int level, int name, const void* value, socklen_t length) {
+  // Also of a listener: what is accepted inherits it.
+  if (level == SOL_SOCKET && (name == SO_RCVTIMEO_OLD || name == SO_SNDTIMEO_OLD ||
+                              name == SO_RCVTIMEO_NEW || name == SO_SNDTIMEO_NEW)) {
+    timeouts_are_used.store(true, std::memory_order_relaxed);
+  }
   if (!fd_table::has(fd)) return real::setsockopt(fd, level, name, value, length);
   // TCP's own options mean nothing to a relay's end, and no harm.
   if ((level == IPPROTO_TCP || level == IPPROTO_IP || level == IPPROTO_IPV6) &&

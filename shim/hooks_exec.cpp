@@ -6,21 +6,24 @@
 #include "shim/exec_environment.h"
 #include "shim/hooks.h"
 #include "shim/relay.h"
+#include "shim/relay_end.h"
 
 // On the caller's stack: exec may be called between vfork and exec, or in a
 // signal handler.
-#define COMPLETE_ENVIRONMENT(environment)                                          \
-  if (const size_t size = exec_environment::size_needed(environment); size != 0) { \
-    auto** const completed = static_cast<char**>(alloca(size * sizeof(char*)));    \
-    exec_environment::complete(environment, completed);                            \
-    environment = completed;                                                       \
+#define COMPLETE_ENVIRONMENT(environment)                                                   \
+  char told[RelayEnd::environment_size];                                                    \
+  char* const relayed = RelayEnd::write_environment(told);                                  \
+  if (const size_t size = exec_environment::size_needed(environment, relayed); size != 0) { \
+    auto** const completed = static_cast<char**>(alloca(size * sizeof(char*)));             \
+    exec_environment::complete(environment, relayed, completed);                            \
+    environment = completed;                                                                \
   }
 
 using namespace gaiter::shim;
 
 int hook_execve(const char* path, char* const* arguments, char* const* environment) {
-  COMPLETE_ENVIRONMENT(environment)
   relay_inherited();
+  COMPLETE_ENVIRONMENT(environment)
   return real::execve(path, arguments, environment);
 }
 
@@ -29,8 +32,8 @@ int hook_execv(const char* path, char* const* arguments) {
 }
 
 int hook_execvpe(const char* file, char* const* arguments, char* const* environment) {
-  COMPLETE_ENVIRONMENT(environment)
   relay_inherited();
+  COMPLETE_ENVIRONMENT(environment)
   return real::execvpe(file, arguments, environment);
 }
 
@@ -39,15 +42,15 @@ int hook_execvp(const char* file, char* const* arguments) {
 }
 
 int hook_fexecve(int fd, char* const* arguments, char* const* environment) {
-  COMPLETE_ENVIRONMENT(environment)
   relay_inherited();
+  COMPLETE_ENVIRONMENT(environment)
   return real::fexecve(fd, arguments, environment);
 }
 
 int hook_execveat(int directory, const char* path, char* const* arguments, char* const* environment,
                   int flags) {
-  COMPLETE_ENVIRONMENT(environment)
   relay_inherited();
+  COMPLETE_ENVIRONMENT(environment)
   return real::execveat(directory, path, arguments, environment, flags);
 }
 

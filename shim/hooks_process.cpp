@@ -4,6 +4,7 @@
 
 #include "shim/decision.h"
 #include "shim/hooks.h"
+#include "shim/new_process.h"
 #include "shim/relay.h"
 #include "shim/start.h"
 

@@ -1,6 +1,8 @@
 // Hooks: poll, select, epoll.
+#include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <climits>
 #include <cstdlib>
 #include <cstring>
@@ -28,6 +30,25 @@ int64_t deadline_in(const timespec* time) {
   if (time == nullptr || time->tv_sec > INT64_MAX / 2'000'000'000) return forever;
   const int64_t wait = int64_t{time->tv_sec} * 1'000'000'000 + time->tv_nsec;
   return wait == 0 ? 0 : process::now() + wait;
+}
+
+// As the kernel, which looks at no number that its table of descriptors has no room
+// for: programs give getdtablesize() for the size of smaller sets.
+int clamp_to_table(int count) {
+  if (count <= FD_SETSIZE) return count;
+  const int saved_errno = errno;
+  int size = 0;
+  const int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+  if (fd >= 0) {
+    char text[2048];
+    const ssize_t got = real::read(fd, text, sizeof text - 1);
+    real::close(fd);
+    text[std::max<ssize_t>(got, 0)] = '\0';
+    if (const char* const found = std::strstr(text, "\nFDSize:"))
+      size = std::atoi(found + std::strlen("\nFDSize:"));
+  }
+  errno = saved_errno;
+  return std::min(count, std::max({size, fd_table::highest() + 1, FD_SETSIZE}));
 }
 
 // What the kernel's select looks at for each of the three sets.
@@ -152,7 +173,7 @@ int hook___ppoll_chk(pollfd* fds, nfds_t count, const timespec* timeout, const s
 int hook_select(int count, fd_set* readable, fd_set* writable, fd_set* exceptional,
                 timeval* timeout) {
   fd_set* const sets[3] = {readable, writable, exceptional};
-  if (count < 0 || !any_in_sets(count, sets))
+  if (count < 0 || !any_in_sets(std::min(count, fd_table::highest() + 1), sets))
     return real::select(count, readable, writable, exceptional, timeout);
   if (timeout != nullptr && (timeout->tv_sec < 0 || timeout->tv_usec < 0)) return fail_with(EINVAL);
   int64_t deadline = forever;
@@ -160,7 +181,7 @@ int hook_select(int count, fd_set* readable, fd_set* writable, fd_set* exception
     const timespec time{timeout->tv_sec, timeout->tv_usec * 1000};
     deadline = deadline_in(&time);
   }
-  const int result = select_by_poll(count, sets, deadline, nullptr);
+  const int result = select_by_poll(clamp_to_table(count), sets, deadline, nullptr);
   if (timeout != nullptr) {
     // Linux leaves the time that was not slept.
     const int64_t left = deadline == 0 ? 0 : std::max<int64_t>(deadline - process::now(), 0);
@@ -173,9 +194,11 @@ HOOK_ALIAS(__select, select)
 int hook_pselect(int count, fd_set* readable, fd_set* writable, fd_set* exceptional,
                  const timespec* timeout, const sigset_t* mask) {
   fd_set* const sets[3] = {readable, writable, exceptional};
-  if (count < 0 || (timeout != nullptr && !valid(*timeout)) || !any_in_sets(count, sets))
+  if (count < 0 || (timeout != nullptr && !valid(*timeout)) ||
+      !any_in_sets(std::min(count, fd_table::highest() + 1), sets)) {
     return real::pselect(count, readable, writable, exceptional, timeout, mask);
-  return select_by_poll(count, sets, deadline_in(timeout), mask);
+  }
+  return select_by_poll(clamp_to_table(count), sets, deadline_in(timeout), mask);
 }
 
 int hook_epoll_create(int size) { return watch_set(real::epoll_create(size)); }
@@ -187,7 +210,8 @@ int hook_epoll_ctl(int set, int operation, int fd, epoll_event* event) {
   const SlotRef slot = fd_table::find(fd);
   Connection* const connection = as_connection(slot);
   if (connection == nullptr) {
-    if (slot && operation == EPOLL_CTL_ADD) epoll_nest(static_cast<EpollSet&>(*slot.get()));
+    if (slot && slot.get()->kind == Kind::epoll_set && operation == EPOLL_CTL_ADD)
+      epoll_nest(static_cast<EpollSet&>(*slot.get()), set);
     return real::epoll_ctl(set, operation, fd, event);
   }
   return epoll_control(set, operation, fd, *connection, event);
@@ -211,5 +235,5 @@ int hook_epoll_pwait2(int set, epoll_event* events, int count, const timespec* t
   const WatchedSet watched(set);
   if (!watched || (timeout != nullptr && !valid(*timeout)))
     return real::epoll_pwait2(set, events, count, timeout, mask);
-  return epoll_await(*watched, set, events, count, deadline_in(timeout), mask);
+  return epoll_await(*watched, set, events, count, deadline_in(timeout), mask, true);
 }

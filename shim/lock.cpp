@@ -1,11 +1,13 @@
 #include "shim/lock.h"
 
 #include <linux/futex.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "shim/process.h"
@@ -16,6 +18,10 @@ namespace {
 
 // How often a waiter looks whether the owner still lives.
 constexpr timespec patience{.tv_sec = 0, .tv_nsec = 50'000'000};
+
+// The same where the wait is a call of the program's, in nanoseconds: at first and at last.
+constexpr int64_t first_nap = 40'000'000;
+constexpr int64_t longest_nap = 2'000'000'000;
 
 bool on_alternate_stack() {
   stack_t stack;
@@ -38,6 +44,31 @@ LockResult Lock::acquire(bool wait_for_parked, const Lock* const* frame) {
   return result;
 }
 
+LockResult Lock::acquire_as_call(int64_t until, const Lock* const* frame) {
+  const uint32_t self = process::thread_id();
+  uint32_t expected = 0;
+  LockResult result = LockResult::acquired;
+  if (!word_.compare_exchange_strong(expected, self, std::memory_order_acquire))
+    result = acquire_slowly(self, true, frame, &until);
+  if (held(result)) frame_ = frame;
+  return result;
+}
+
+// One sleep in which the caller can be cancelled, as libc does it around a system call
+// that blocks. A signal handler that runs between two of them is missed: they get
+// longer. `acquired`: look again.
+LockResult Lock::sleep_as_call(uint32_t seen, int64_t until, int64_t nap) {
+  const int64_t left = until - process::now();
+  if (left <= 0) return LockResult::busy;
+  nap = std::min(nap, left);
+  const timespec time{nap / 1'000'000'000, nap % 1'000'000'000};
+  int before;
+  pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &before);
+  const long woken = syscall(SYS_futex, &word_, FUTEX_WAIT, seen, &time, nullptr, 0);
+  pthread_setcanceltype(before, nullptr);
+  return woken < 0 && errno == EINTR ? LockResult::interrupted : LockResult::acquired;
+}
+
 // The owner is this thread: is its frame further up this stack (then `frame` is a
 // signal handler's), or was it left by a longjmp? It holds a pointer to this lock,
 // which calls made since will have overwritten if they reach that far.
@@ -47,9 +78,11 @@ bool Lock::owner_frame_is_gone(const Lock* const* frame) const {
   return *static_cast<const Lock* const volatile*>(frame_) != this;
 }
 
-LockResult Lock::acquire_slowly(uint32_t self, bool wait_for_parked, const Lock* const* frame) {
+LockResult Lock::acquire_slowly(uint32_t self, bool wait_for_parked, const Lock* const* frame,
+                                const int64_t* until) {
   const int saved_errno = errno;
   LockResult result = LockResult::acquired;
+  int64_t nap = first_nap;
   for (;;) {
     uint32_t seen = word_.load(std::memory_order_relaxed);
     if (seen == 0) {
@@ -73,7 +106,13 @@ LockResult Lock::acquire_slowly(uint32_t self, bool wait_for_parked, const Lock*
       break;
     }
     if ((seen & waiters) == 0 && !word_.compare_exchange_strong(seen, seen | waiters)) continue;
-    syscall(SYS_futex, &word_, FUTEX_WAIT, owner | waiters, &patience, nullptr, 0);
+    if (until == nullptr || !parked) {
+      syscall(SYS_futex, &word_, FUTEX_WAIT, owner | waiters, &patience, nullptr, 0);
+    } else {
+      result = sleep_as_call(owner | waiters, *until, nap);
+      if (result != LockResult::acquired) break;
+      nap = std::min(2 * nap, longest_nap);
+    }
     seen = owner | waiters;
     if (word_.load(std::memory_order_relaxed) == seen && process::is_dead(owner) &&
         word_.compare_exchange_strong(seen, self | waiters, std::memory_order_acquire)) {

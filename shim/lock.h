@@ -16,7 +16,8 @@ enum class LockResult : uint8_t {
   acquired,
   acquired_from_dead,  // the owner died at work: what the lock guards may be torn
   reentered,           // this thread is in the middle of an operation (signal handler): hands off
-  busy,                // only if told not to wait: the owner is parked
+  busy,                // the owner is parked, and the caller does not wait (any longer)
+  interrupted,         // a signal handler ran while the caller waited for a parked owner
 };
 
 inline bool held(LockResult result) { return result <= LockResult::acquired_from_dead; }
@@ -31,6 +32,10 @@ class Lock {
   // nullptr if there is none. Never allocates.
   LockResult acquire(bool wait_for_parked, const Lock* const* frame = nullptr);
 
+  // As acquire(true), but as a blocking system call waits: until `until`
+  // (process::now(); INT64_MAX = for ever), a signal handler, or cancellation.
+  LockResult acquire_as_call(int64_t until, const Lock* const* frame);
+
   // Gives back what acquire() returned.
   void release(LockResult how);
 
@@ -43,7 +48,9 @@ class Lock {
 
  private:
   static constexpr uint32_t waiters = 0x8000'0000;
-  LockResult acquire_slowly(uint32_t self, bool wait_for_parked, const Lock* const* frame);
+  LockResult acquire_slowly(uint32_t self, bool wait_for_parked, const Lock* const* frame,
+                            const int64_t* until = nullptr);
+  LockResult sleep_as_call(uint32_t seen, int64_t until, int64_t nap);
   bool owner_frame_is_gone(const Lock* const* frame) const;
 
   std::atomic<uint32_t> word_{0};  // owner's thread id, and whether someone waits
@@ -56,6 +63,11 @@ class LockGuard {
  public:
   LockGuard(Lock& lock, bool wait_for_parked)
       : lock_(&lock), result_(lock.acquire(wait_for_parked, &lock_)) {}
+  struct AsCall {
+    int64_t until;
+  };
+  LockGuard(Lock& lock, AsCall wait)
+      : lock_(&lock), result_(lock.acquire_as_call(wait.until, &lock_)) {}
   ~LockGuard() { lock_->release(result_); }
   LockGuard(const LockGuard&) = delete;
   LockGuard& operator=(const LockGuard&) = delete;

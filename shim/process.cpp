@@ -15,7 +15,8 @@ namespace gaiter::shim::process {
 namespace {
 
 struct ProcessPage {
-  std::atomic<uint32_t> pid;  // 0 = a new process that was not greeted yet
+  std::atomic<uint32_t> pid;        // 0 = a new process
+  std::atomic<uint32_t> announced;  // 0 = and it has not been told so
 };
 
 constinit std::atomic<ProcessPage*> page = nullptr;
@@ -42,6 +43,7 @@ void start() {
   madvise(memory, 4096, MADV_WIPEONFORK);
   auto* const fresh = static_cast<ProcessPage*>(memory);
   fresh->pid.store(bare_getpid(), std::memory_order_relaxed);
+  fresh->announced.store(1, std::memory_order_relaxed);
   ProcessPage* expected = nullptr;
   if (!page.compare_exchange_strong(expected, fresh, std::memory_order_release))
     munmap(memory, 4096);
@@ -103,7 +105,13 @@ bool has_left_family(uint32_t id, const uint64_t* mark) {
   return seen == Peek::dead || seen == Peek::different;
 }
 
+bool is_unannounced() {
+  const ProcessPage* const present = page.load(std::memory_order_acquire);
+  return present != nullptr && present->announced.load(std::memory_order_relaxed) == 0;
+}
+
 void after_fork_in_child() {
+  current_page().announced.store(1, std::memory_order_relaxed);
   current_page().pid.store(bare_getpid(), std::memory_order_relaxed);
   cached_in_process = 0;
 }

@@ -29,7 +29,11 @@ int64_t now();
 // Once, at start.
 void start();
 
-// Called in the child by the fork handler.
+// True in a child that was made where no fork handler ran (clone(2) itself), until
+// after_fork_in_child() is called there. Two loads.
+bool is_unannounced();
+
+// Called in the child by the fork handler, or by who finds it unannounced.
 void after_fork_in_child();
 
 }  // namespace gaiter::shim::process

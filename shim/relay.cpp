@@ -90,7 +90,10 @@ int start_relay(int fd) {
   }
   const int error = errno;
   real::close(ends[1]);
-  if (started) return ends[0];
+  if (started) {
+    RelayEnd::remember(ends[0], fd);
+    return ends[0];
+  }
   real::close(ends[0]);
   errno = error;
   return -1;

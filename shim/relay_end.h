@@ -18,6 +18,20 @@ struct RelayEnd : Slot {
   // Remembers the addresses of the connection behind `fd`. nullptr: no memory.
   static RelayEnd* make(int fd);
 
+  // Another program image may go on with an end. What it stands for is told in the
+  // environment, GAITER_RELAYED: of the latest relays, the cookie (SO_COOKIE) of the
+  // program's end and the two addresses, in hexadecimal digits.
+  //
+  // remember(): `end` stands for `fd`. Works in a vfork child.
+  static void remember(int end, int fd);
+  // The variable, "NAME=value", for exec; nullptr if there is nothing to tell. `room`
+  // has environment_size bytes.
+  static constexpr size_t environment_size = 4096;
+  static char* write_environment(char* room);
+  // At start: whether it told of any; and who `fd` is by it. nullptr: unknown.
+  static bool read_environment();
+  static RelayEnd* known(int fd);
+
   sockaddr_in6 local{};  // or a sockaddr_in each
   sockaddr_in6 remote{};
 };

@@ -81,8 +81,13 @@ bool take_from_network(Connection& connection, int fd, int end, Flow& flow) {
   return true;
 }
 
+// False: the program closed its end and left data unread, which resets.
 bool take_from_program(Connection& connection, int fd, int end, Flow& flow) {
   const ssize_t got = real::recv(end, flow.bytes, sizeof flow.bytes, MSG_DONTWAIT);
+  if (got < 0 && errno == ECONNRESET) {
+    connection.reset_by_close(fd);
+    return false;
+  }
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return true;
   flow.at = 0;
   flow.length = static_cast<size_t>(std::max<ssize_t>(got, 0));
@@ -116,8 +121,10 @@ void carry(Connection& connection, int fd, int end) {
         !take_from_network(connection, fd, end, to_program)) {
       return;
     }
-    if (to_network.wants() && ends[1].revents != 0)
-      take_from_program(connection, fd, end, to_network);
+    if (to_network.wants() && ends[1].revents != 0 &&
+        !take_from_program(connection, fd, end, to_network)) {
+      real::_exit(0);
+    }
     if (to_program.length != 0 &&
         !move_on(to_program, real::send(end, to_program.bytes + to_program.at, to_program.length,
                                         MSG_DONTWAIT | MSG_NOSIGNAL))) {

@@ -1,5 +1,6 @@
 #include "shim/slot.h"
 
+#include "shim/arena.h"
 #include "shim/family.h"
 
 namespace gaiter::shim {
@@ -54,6 +55,27 @@ void forget_holder(Slot& slot, uint32_t member) {
     uint64_t seen = holder.load(std::memory_order_relaxed);
     if (member_of(seen) == member && holder.compare_exchange_strong(seen, 0))
       drop(slot, count_of(seen));
+  }
+}
+
+void collect_abandoned_slots() {
+  static constinit std::atomic<uint32_t> due = 512;
+  const uint32_t used = arena::handed_out(arena::Block::slot);
+  uint32_t expected = due.load(std::memory_order_relaxed);
+  if (used < expected || !due.compare_exchange_strong(expected, 2 * used)) return;
+  const uint32_t self = family::self();
+  // Slots of one member lie together: it is asked for once.
+  uint32_t asked = self;
+  bool gone = false;
+  for (uint32_t number = 1; number <= used; ++number) {
+    Slot& slot = *static_cast<Slot*>(arena::at(arena::Block::slot, number));
+    if (descriptors(slot) == 0) continue;
+    for (const auto& holder : slot.holders) {
+      const uint32_t member = member_of(holder.load(std::memory_order_relaxed));
+      if (member == 0 || member == self) continue;
+      if (member != asked) gone = family::is_gone(asked = member);
+      if (gone) forget_holder(slot, member);
+    }
   }
 }
 

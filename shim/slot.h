@@ -45,6 +45,10 @@ bool is_last_descriptor(Slot& slot);
 // All descriptors that `member`, which is not this process or has ended, held.
 void forget_holder(Slot& slot, uint32_t member);
 
+// Ends the slots that only members hold which were killed, or execute other programs.
+// Now and then: when there are twice as many slots as at the last time.
+void collect_abandoned_slots();
+
 inline bool enter(Slot& slot) {
   uint64_t seen = slot.references.load(std::memory_order_relaxed);
   do {

@@ -5,12 +5,11 @@
 #include "shim/connection.h"
 #include "shim/core.h"
 #include "shim/decision.h"
-#include "shim/epoll_set.h"
 #include "shim/exec_environment.h"
 #include "shim/fd_table.h"
-#include "shim/listeners.h"
+#include "shim/inherited.h"
 #include "shim/log.h"
-#include "shim/names.h"
+#include "shim/new_process.h"
 #include "shim/process.h"
 #include "shim/real.h"
 
@@ -27,6 +26,7 @@ namespace {
   core::start();
   exec_environment::start();
   pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+  adopt_inherited();
 }
 
 [[gnu::destructor]] void end() { end_process(); }
@@ -51,14 +51,6 @@ void after_fork_in_child() {
   begin_child();
   decisions_after_fork();
   core::after_fork_in_child();
-}
-
-void begin_child() {
-  process::after_fork_in_child();
-  fd_table::thaw_in_child();
-  epoll_after_fork_in_child();
-  names::after_fork_in_child();
-  listeners::after_fork_in_child();
 }
 
 void end_process() {

@@ -9,10 +9,6 @@ void before_fork();
 void after_fork_in_parent();
 void after_fork_in_child();
 
-// In a child that no fork handler of ours was called for: what they would have done,
-// but for the locks that only allocating code takes.
-void begin_child();
-
 // Closes every protected connection: those that only this process still holds
 // get their close_notify. Does nothing in a vfork child.
 void end_process();

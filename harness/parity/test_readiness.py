@@ -48,7 +48,7 @@ def test_the_same_as_plain(processes, ports, program, side, pki, case, role):
 
 # ---- what a plain connection has no like of ----
 
-WAYS = ["poll", "select", "level", "edge", "once", "later", "inner"]
+WAYS = ["poll", "select", "level", "edge", "once", "later", "inner", "nested"]
 
 
 def wakeups(pid):

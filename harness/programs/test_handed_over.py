@@ -4,6 +4,8 @@ for another process. They stay protected; a relay carries the bytes."""
 import os
 import sys
 
+import pytest
+
 from harness.lib.ports import wait_listening
 
 PYTHON = sys.executable
@@ -128,3 +130,45 @@ def test_a_child_with_a_cleaned_environment_is_protected_too(processes, ports, r
                            stdin=question, environment=client_side.environment())
     assert answer.stdout == SECRET + b"\n"
     wire.prove(connections=1)
+
+
+# Who was started with the socket says who is at its other end.
+WHO = """
+import socket
+one = socket.socket(fileno=0)
+line = one.recv(100)
+def text(address):
+    return address[0] if isinstance(address, tuple) else repr(address)
+import ctypes
+libc = ctypes.CDLL(None)
+class Address(ctypes.Structure):
+    _fields_ = [("family", ctypes.c_uint16), ("port", ctypes.c_uint16), ("ip", ctypes.c_uint8 * 4),
+                ("rest", ctypes.c_uint8 * 8)]
+def ask(function):
+    address, length = Address(), ctypes.c_uint32(16)
+    assert function(0, ctypes.byref(address), ctypes.byref(length)) == 0
+    return "%d %s" % (address.family, ".".join(map(str, address.ip)))
+one.sendall(b"peer " + ask(libc.getpeername).encode() + b" here "
+            + ask(libc.getsockname).encode() + b"\\n")
+"""
+
+
+def test_the_next_program_image_sees_the_addresses_of_tcp(processes, ports, relay, server_side,
+                                                          client_side):
+    _, port = start(processes, ports, server_side, INETD, PYTHON, "-c", WHO)
+    assert ask(processes, relay, port, client_side) == b"peer 2 127.0.0.1 here 2 127.0.0.1\n"
+
+
+@pytest.mark.parametrize("number", [0, 3])
+def test_a_connection_from_a_parent_that_is_not_under_gaiter(processes, ports, relay, server_side,
+                                                             client_side, number):
+    """As inetd's (0, 1 and 2) and systemd's (3) children get it."""
+    program = INETD.replace("range(3)", f"range({number}, {number + 3})")
+    service = f"read -r line <&{number}; echo \"heard: $line\" >&{number}"
+    port = ports.free()
+    server_side.inbound(port)
+    variables = [f"{name}={value}" for name, value in server_side.environment().items()]
+    server = processes.start([PYTHON, "-c", program, str(port), "/usr/bin/env", *variables,
+                              "/bin/sh", "-c", service])
+    wait_listening(port, server)
+    assert ask(processes, relay, port, client_side) == b"heard: " + SECRET + b"\n"

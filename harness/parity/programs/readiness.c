@@ -1474,6 +1474,12 @@ static void with_stranger(const char* way) {
     // The outer one may see what is nothing: bytes of a handshake. It does not spin.
     while (epoll_wait(shared_set, &event, 1, 0) != 1) poll(&one, 1, -1);
     seen = event.events;
+  } else if (strcmp(way, "nested") == 0) {
+    const int outer = epoll_create1(0);
+    add(outer, shared_set, EPOLLIN, 1);
+    add(shared_set, fd, EPOLLIN, 1);
+    while (epoll_wait(shared_set, &event, 1, 0) != 1) epoll_wait(outer, &event, 1, -1);
+    seen = event.events;
   } else {
     pthread_t thread;
     if (strcmp(way, "later") == 0) pthread_create(&thread, NULL, add_later, (void*)&fd);

@@ -194,7 +194,7 @@ int make_client(int to_port) {
 
 static const struct scenario* const all[] = {
     receive_cases, send_cases,       end_cases,     signal_cases, thread_cases,
-    file_cases,    descriptor_cases, process_cases, connect_cases, stream_cases};
+    file_cases,    descriptor_cases, process_cases, connect_cases, stream_cases, timeout_cases};
 
 static const struct scenario* find_case(const char* name) {
   for (size_t i = 0; i < sizeof all / sizeof *all; ++i)

@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
@@ -40,7 +41,8 @@ struct scenario {
   bool alone;  // no connection is made for it
 };
 extern const struct scenario receive_cases[], send_cases[], end_cases[], signal_cases[],
-    thread_cases[], descriptor_cases[], process_cases[], connect_cases[], file_cases[], stream_cases[];
+    thread_cases[], descriptor_cases[], process_cases[], connect_cases[], file_cases[], stream_cases[],
+    timeout_cases[];
 
 extern bool is_server;  // this process, whether subject or peer
 extern int port;
