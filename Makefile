@@ -12,11 +12,11 @@ BUILD_PACKAGES = g++ make binutils pkg-config libssl-dev libfmt-dev libcli11-dev
   nlohmann-json3-dev $(if $(filter x86_64,$(shell uname -m)),libipsec-mb-dev)
 DEMO_PACKAGES = redis-server redis-tools openssl python3
 LANGUAGE_PACKAGES = cargo default-jdk-headless erlang-base gawk gfortran ghc gnat gnucobol3 \
-  guile-3.0 libboost-dev libghc-network-dev librust-tokio-dev lua-socket lua5.4 nodejs ocaml-nox perl php-cli ruby rustc sbcl tcl
+  guile-3.0 libboost-dev libghc-network-dev librust-tokio-dev lua-socket lua5.4 nodejs \
+  ocaml-nox perl php-cli ruby rustc sbcl tcl
 DAEMON_PACKAGES = apache2-bin distcc dovecot-imapd exim4-daemon-light git haproxy inetutils-inetd \
   inetutils-telnet inetutils-telnetd iperf3 ldap-utils lighttpd mariadb-client-core \
-  mariadb-server-core mosquitto mosquitto-clients rsync slapd tomcat10-common \
-  vsftpd
+  mariadb-server-core mosquitto mosquitto-clients rsync slapd tomcat10-common vsftpd
 TEST_PACKAGES = $(DEMO_PACKAGES) busybox-static gdb libcmocka-dev liburing-dev \
   python3-pytest python3-pytest-xdist curl gnutls-bin iproute2 man-db memcached netcat-openbsd \
   nginx-light postgresql procps python3-cryptography python3-pymemcache socat stunnel4 wrk \
