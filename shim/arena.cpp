@@ -29,6 +29,7 @@ struct Region {
 
 struct Arena {
   Header* header = nullptr;
+  size_t total = 0;
   Region regions[block_kinds];
 };
 
@@ -46,6 +47,7 @@ bool map(size_t total) {
   madvise(memory, total, MADV_DONTDUMP);
   auto* const base = static_cast<uint8_t*>(memory);
   arena.header = reinterpret_cast<Header*>(base);
+  arena.total = total;
   const size_t usable = total - header_size;
   uint8_t* at = base + header_size;
   const size_t shares[block_kinds] = {usable / 8, usable / 32, usable / 8, usable / 2};
@@ -76,6 +78,8 @@ bool ready() {
 }
 
 }  // namespace
+
+size_t reserved() { return ready() ? arena.total : 0; }
 
 void* family() { return ready() ? arena.header->family : nullptr; }
 

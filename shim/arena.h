@@ -32,6 +32,10 @@ inline constexpr size_t block_kinds = 4;
 inline constexpr size_t family_size = 48 * 1024;
 void* family();
 
+// Bytes of address space that all this takes, reserved now if it was not yet; 0 if
+// there is none.
+size_t reserved();
+
 // nullptr if memory (or address space) has run out. Contents are undefined.
 void* allocate(Block block);
 void release(Block block, void* memory);
