@@ -11,9 +11,10 @@ import time
 from . import machine, report
 from .bench import ROOT, Bench
 from .runner import run_row
-from .work import connections, overhead, redis, streams
+from .work import connections, databases, exact, many, overhead, redis, streams, web
 
-ROWS = streams.ROWS + redis.ROWS + connections.ROWS + overhead.ROWS
+ROWS = (streams.ROWS + redis.ROWS + web.ROWS + databases.ROWS + connections.ROWS + many.ROWS
+        + overhead.ROWS + exact.ROWS)
 OUTPUT = ROOT / "build/bench"
 
 

@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
@@ -13,11 +14,30 @@ ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = Path(__file__).parent / "programs"
 LIBRARY = ROOT / "build/libgaiter.so"
 COMMAND = ROOT / "build/gaiter"
-SUITE = "TLS_AES_256_GCM_SHA384"
+
+
+@dataclass(frozen=True)
+class Tls:
+    """What a row wants to be negotiated, and more settings of Gaiter's policy."""
+
+    version: str = "TLSv1.3"
+    suite: str = "TLS_AES_256_GCM_SHA384"  # as OpenSSL calls it
+    iana: str = ""  # as RFC 8446 calls it, if that is another name
+    settings: tuple[str, ...] = ()
+
+    def policy(self):
+        return (f'min_version = "{self.version}"; max_version = "{self.version}"; '
+                f'suites = ["{self.iana or self.suite}"]; {" ".join(self.settings)}')
+
+
+USUAL = Tls()
+SUITE = USUAL.suite
 
 BINARIES = {
     "traffic": ("traffic.c", "transport_plain.c"),
     "traffic-openssl": ("traffic.c", "transport_openssl.c", "-lssl", "-lcrypto"),
+    "many": ("many.c", "transport_plain.c"),
+    "many-openssl": ("many.c", "transport_openssl.c", "-lssl", "-lcrypto"),
     "spawn": ("spawn.c",),
     "foreign_reads": ("foreign_reads.c",),
 }
@@ -52,24 +72,35 @@ class Bench:
         """Below the ephemeral range, so that no client's own port is in the way."""
         return next(port for port in self._ports if not is_listening(port))
 
-    def tls_environment(self):
-        """For traffic-openssl, both ends."""
+    def tls_environment(self, tls=USUAL):
+        """For traffic-openssl and many-openssl, both ends."""
         return {"TLS_CERTIFICATE": str(self.certificate), "TLS_KEY": str(self.key),
-                "TLS_CA": str(self.ca)}
+                "TLS_CA": str(self.ca), "TLS_SUITE": tls.suite}
 
-    def gaiter_environment(self, port, log=None):
-        """The preload with a policy that protects `port` at both ends; `log`: a file's path."""
+    def gaiter_environment(self, port, log=None, tls=USUAL, owner=""):
+        """The preload with a policy that protects `port` at both ends; `log`: a file's path.
+
+        `owner`: the user that has to read the keyring, if it is another.
+        """
         if not LIBRARY.exists():
             raise Failure("build/libgaiter.so is missing")
         if self._keyring_error:
             raise Failure(self._keyring_error)
-        policy = self.scratch / f"policy-{port}"
+        policy = self.scratch / f"policy-{port}{owner and '-'}{owner}"
         policy.mkdir(parents=True, exist_ok=True)
-        (policy / "gaiter.conf").write_text(f'keyring = "{self.keyring}";\n')
+        keyring = policy / "keyring" if owner else self.keyring
+        if owner:
+            shutil.copytree(self.keyring, keyring, dirs_exist_ok=True)
+            for path in (keyring, *keyring.rglob("*")):
+                shutil.chown(path, owner)
+            if log:
+                log.touch(mode=0o666)
+                log.chmod(0o666)
+        (policy / "gaiter.conf").write_text(f'keyring = "{keyring}";\n')
         (policy / f"{port}.conf").write_text(
-            'inbound = { tls = "required"; min_version = "TLSv1.3"; };\n'
-            'outbound = { tls = "required"; min_version = "TLSv1.3"; verify = "full"; '
-            'server_name = "localhost"; };\n')
+            f'inbound = {{ tls = "required"; {tls.policy()} }};\n'
+            f'outbound = {{ tls = "required"; verify = "full"; server_name = "localhost"; '
+            f'{tls.policy()} }};\n')
         environment = {"LD_PRELOAD": str(LIBRARY), "GAITER_POLICY": str(policy)}
         return environment | ({"GAITER_LOG": f"info:{log}"} if log else {})
 

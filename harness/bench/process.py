@@ -1,6 +1,7 @@
 """Processes with their output in files and their CPU time to the microsecond."""
 
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -33,9 +34,20 @@ class Server:
                 raise Failure(f"{self.name} does not listen on {port}: {tail(self.output)}")
             time.sleep(0.005)
 
+    def wait_until_it_says(self, words):
+        deadline = time.monotonic() + START_TIMEOUT
+        while words not in tail(self.output, lines=20):
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise Failure(f"{self.name} does not say {words!r}: {tail(self.output)}")
+            time.sleep(0.005)
+
     def cpu_seconds(self):
-        """User and system time of the process so far, all threads (clock_getcpuclockid(3))."""
-        return time.clock_gettime((~self.process.pid << 3) | 2)
+        """User and system time so far of the process and of all that descend from it."""
+        return sum(cpu_seconds(pid) for pid in descendants(self.process.pid))
+
+    def resident_bytes(self):
+        """Of the process and all that descend from it; what they share counts for each a part."""
+        return sum(proportional_bytes(pid) for pid in descendants(self.process.pid))
 
     def close(self):
         self.process.terminate()
@@ -45,6 +57,35 @@ class Server:
             self.process.kill()
             self.process.wait()
         self.output.close()
+
+
+def descendants(pid):
+    """The process itself, its children, their children, ..."""
+    found = [pid]
+    for one in found:
+        try:
+            for task in os.listdir(f"/proc/{one}/task"):
+                with open(f"/proc/{one}/task/{task}/children") as children:
+                    found += map(int, children.read().split())
+        except OSError:
+            continue  # it has ended
+    return found
+
+
+def cpu_seconds(pid):
+    """Of the process's threads (clock_getcpuclockid(3)) and of its children that have ended."""
+    try:
+        with open(f"/proc/{pid}/stat") as stat:
+            fields = stat.read().rpartition(")")[2].split()
+        children = (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
+        return time.clock_gettime((~pid << 3) | 2) + children
+    except OSError:
+        return 0
+
+
+def proportional_bytes(pid):
+    with open(f"/proc/{pid}/smaps_rollup") as lines:
+        return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
 
 
 def is_listening(port):
@@ -81,10 +122,18 @@ def run(bench, command, environment=None):
         return output.read().decode(), usage.ru_utime + usage.ru_stime
 
 
-def tail(file):
+def found(pattern, text):
+    """The groups of the first match."""
+    match = re.search(pattern, text, re.MULTILINE)
+    if match is None:
+        raise Failure(f"{pattern} is not in what it printed: {text[-300:]!r}")
+    return match.groups()
+
+
+def tail(file, lines=4):
     """The last words of a process, on one line."""
-    file.seek(0)
-    return " / ".join(file.read().decode(errors="replace").split("\n")[-4:]).strip(" /")
+    said = os.pread(file.fileno(), 1 << 16, 0).decode(errors="replace")
+    return " / ".join(said.split("\n")[-lines:]).strip(" /")
 
 
 def as_shell(command, environment):

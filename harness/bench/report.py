@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 from .row import GAITER, OWN_TLS, VARIANTS, compare, meets
 
-HEADER = f"{'':<12}{'median':>9}  {'least - most':<18}{'CPU':>9} | {'Gaiter':>8}{'its CPU':>9}"
+HEADER = f"{'':<14}{'median':>9}  {'least - most':<18}{'CPU':>9} | {'Gaiter':>8}{'its CPU':>9}"
 
 
 def print_heading(machine, rounds, seconds):
@@ -26,8 +26,17 @@ def print_row(row, outcomes):
     note = f" ({row.note})" if row.note else ""
     print(f"\n{row.name}{note}: {row.unit}, CPU per {row.cpu_per}")
     for variant, outcome in outcomes.items():
-        print(f"  {variant:<10}{line(row, variant, outcome, outcomes.get(GAITER))}", flush=True)
+        print(f"  {variant:<12}{line(row, variant, outcome, outcomes.get(GAITER))}", flush=True)
+    print_latencies(outcomes)
     print_suites(outcomes)
+
+
+def print_latencies(outcomes):
+    """Median, 99th and 99.9th percentile of a round trip."""
+    for variant, outcome in outcomes.items():
+        if outcome.samples and outcome.samples[0].latency:
+            shown = ", ".join(f"{time:.1f}" for time in outcome.latency())
+            print(f"  latency {variant}: p50, p99, p99.9 = {shown} us")
 
 
 def print_suites(outcomes):
@@ -114,17 +123,17 @@ def write_plot(path, results):
              if row.higher_is_better and OWN_TLS in outcomes and not outcomes[OWN_TLS].error]
     if not drawn:
         return False
-    colours = dict(zip(VARIANTS, ("#999999", "#4477aa", "#228833", "#cc6677")))
+    colours = dict(zip(VARIANTS, ("#999999", "#4477aa", "#228833", "#cc6677", "#ddaa33", "#aa3377",
+                                   "#66ccee")))
     figure, axes = pyplot.subplots(figsize=(9, 1 + 0.8 * len(drawn)))
     for place, (row, outcomes) in enumerate(drawn):
-        for step, variant in enumerate(VARIANTS):
-            outcome = outcomes.get(variant)
-            if outcome is None or outcome.error:
-                continue
+        shown = [(v, o) for v, o in outcomes.items() if not o.error]
+        height = 0.8 / len(shown)
+        for step, (variant, outcome) in enumerate(shown):
             ratio = outcome.median() / outcomes[OWN_TLS].median()
-            axes.barh(place + 0.2 * step - 0.3, ratio, 0.2, color=colours[variant])
-            axes.text(ratio, place + 0.2 * step - 0.3, f" {number(outcome.median())}",
-                      va="center", fontsize=7)
+            middle = place - 0.4 + (step + 0.5) * height
+            axes.barh(middle, ratio, height, color=colours[variant])
+            axes.text(ratio, middle, f" {number(outcome.median())}", va="center", fontsize=7)
     axes.set_yticks(range(len(drawn)), [f"{row.name}\n{row.unit}" for row, _ in drawn], fontsize=8)
     axes.invert_yaxis()
     axes.set_xscale("log")

@@ -1,4 +1,4 @@
-"""The ways from a client to a server: plain, the program's own TLS, Gaiter, stunnel."""
+"""The ways from a client to a server: plain, the program's own TLS, Gaiter, through tunnels."""
 
 import re
 import subprocess
@@ -6,9 +6,10 @@ from collections.abc import Callable
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
-from .bench import SUITE
+from .bench import USUAL
 from .process import Server, run
-from .row import GAITER, OWN_TLS, STUNNEL, Failure
+from .row import GAITER, OWN_TLS, TUNNELS, Failure
+from .tunnels import add_tunnels
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,8 @@ class Program:
     tls_server: Callable
     tls_client: Callable
     tls_environment: dict = field(default_factory=dict)
+    owner: str = ""  # the user that the server becomes, if it does
+    says: str = ""  # what the server prints once it serves, if listening is too early
 
 
 class Route:
@@ -35,11 +38,17 @@ class Route:
         self._stack = stack
         self._servers = []
 
-    def serve(self, command, port, environment=None):
+    def serve(self, command, port, environment=None, says=""):
         server = Server(self.bench, command, environment)
         self._stack.callback(server.close)
         server.wait_until_listening(port)
+        if says:
+            server.wait_until_it_says(says)
         self._servers.append(server)
+
+    def resident_bytes(self):
+        """Of all servers."""
+        return sum(server.resident_bytes() for server in self._servers)
 
     def run(self, *arguments):
         """Runs the client: (what it printed, CPU seconds of the client and of all servers)."""
@@ -62,53 +71,35 @@ class Route:
 
 
 @contextmanager
-def open_route(bench, variant, program, first, foreign_client=False, resume=True):
+def open_route(bench, variant, program, first, foreign_client=False, resume=True, tls=USUAL):
     """A Route that lasts as long as the `with` block.
 
     `first`: also find out what is negotiated. `foreign_client`: a server under Gaiter, the
-    client with its own TLS. `resume`: stunnel may resume sessions.
+    client with its own TLS. `resume`: tunnels may resume sessions.
     """
     with ExitStack() as stack:
         route = Route(bench, stack)
         tls_port = route.port
         if variant == OWN_TLS:
-            route.serve(program.tls_server(route.port), route.port, program.tls_environment)
+            route.serve(program.tls_server(route.port), route.port, program.tls_environment,
+                        program.says)
             route.client = program.tls_client
             route.client_environment = program.tls_environment
         elif variant == GAITER:
             route.log = bench.scratch / f"gaiter-{route.port}.log" if first else None
-            environment = bench.gaiter_environment(route.port, route.log)
-            route.serve(program.server(route.port), route.port, environment)
+            environment = bench.gaiter_environment(route.port, route.log, tls)
+            server = bench.gaiter_environment(route.port, route.log, tls, program.owner)
+            route.serve(program.server(route.port), route.port, server, program.says)
             route.client = program.tls_client if foreign_client else program.client
             route.client_environment = program.tls_environment if foreign_client else environment
         else:
-            route.serve(program.server(route.port), route.port)
+            route.serve(program.server(route.port), route.port, says=program.says)
             route.client = program.client
-            if variant == STUNNEL:
-                tls_port = add_stunnels(route, resume)
-        if first and variant in (OWN_TLS, GAITER, STUNNEL):
+            if variant in TUNNELS:
+                tls_port = add_tunnels(route, variant, resume)
+        if first and not program.owner and variant in (OWN_TLS, GAITER, *TUNNELS):
             route.peer_says = negotiated(bench, tls_port)
         yield route
-
-
-def add_stunnels(route, resume):
-    """Two stunnels between the client and the server; gives the port between them."""
-    bench, server_port = route.bench, route.port
-    tls_port, route.port = bench.free_port(), bench.free_port()
-    shared = (
-        "foreground = yes", "debug = err", "syslog = no", "pid =",
-        "socket = l:TCP_NODELAY=1", "socket = r:TCP_NODELAY=1",
-        "[bench]", "sslVersionMin = TLSv1.3", f"ciphersuites = {SUITE}",
-        f"sessionResume = {'yes' if resume else 'no'}", "sessionCacheSize = 1000")
-    server = (f"accept = 127.0.0.1:{tls_port}", f"connect = 127.0.0.1:{server_port}",
-              f"cert = {bench.certificate}", f"key = {bench.key}")
-    client = ("client = yes", f"accept = 0.0.0.0:{route.port}", f"connect = 127.0.0.1:{tls_port}",
-              f"CAfile = {bench.ca}", "verifyChain = yes", "checkHost = localhost")
-    for side, lines, port in (("server", server, tls_port), ("client", client, route.port)):
-        configuration = bench.scratch / f"stunnel-{side}-{port}.conf"
-        configuration.write_text("\n".join(shared + lines) + "\n")
-        route.serve(["stunnel", str(configuration)], port)
-    return tls_port
 
 
 def negotiated(bench, port):

@@ -4,7 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from statistics import median
 
-PLAIN, OWN_TLS, GAITER, STUNNEL = VARIANTS = ("plain", "own TLS", "Gaiter", "stunnel")
+PLAIN, OWN_TLS, GAITER = ENDS = ("plain", "own TLS", "Gaiter")
+TUNNELS = STUNNEL, NGINX, HAPROXY, HITCH = ("stunnel", "nginx stream", "HAProxy", "hitch")
+VARIANTS = ENDS + TUNNELS
 
 
 class Failure(Exception):
@@ -20,6 +22,7 @@ class Sample:
     work: int  # how much was done, counted as Row.first_count is
     seconds: float
     secured_by: str = ""  # protocol and suite, of the first run only
+    latency: tuple[float, ...] = ()  # 50th, 99th, 99.9th percentile in microseconds
 
 
 @dataclass(frozen=True)
@@ -31,13 +34,14 @@ class Row:
     cpu_per: str  # the unit of work that CPU time is given for
     measure: Callable
     first_count: int  # size of the first run, which is not counted: later runs are sized by it
-    variants: tuple[str, ...] = VARIANTS
+    variants: tuple[str, ...] = ENDS + (STUNNEL,)
     higher_is_better: bool = True
     # Gaiter against a variant: the least ratio, or where less is better the greatest difference.
     bars: dict[str, float] = field(default_factory=dict)
     note: str = ""
     quick: bool = True
     longer: float = 1  # times as long as other rows, so that what is done once weighs less
+    rounds: int | None = None  # instead of the run's; 1 where the figure is exact
 
 
 @dataclass
@@ -57,6 +61,9 @@ class Outcome:
 
     def cpu_seconds(self):
         return median(sample.cpu_seconds for sample in self.samples)
+
+    def latency(self):
+        return [median(times) for times in zip(*(sample.latency for sample in self.samples))]
 
 
 def compare(row, gaiter, other):

@@ -1,12 +1,14 @@
 // Both ends of the traffic that is measured, over blocking sockets on loopback.
 //
-//   traffic server PORT
-//   traffic client bulk PORT SIZE COUNT      COUNT writes of SIZE bytes, one way
+//   traffic server PORT                      one connection after the other
+//   traffic server PORT fork                 a process for each connection
+//   traffic client bulk PORT SIZE COUNT [STREAMS]   COUNT writes of SIZE bytes, one way
 //   traffic client ping PORT SIZE COUNT      COUNT messages of SIZE bytes, echoed one by one
 //   traffic client connect PORT full|resumed COUNT    COUNT connections: a byte, a byte back
 //
-// The client prints the seconds it took, without start-up, and then in words what
-// the transport says of the connection. A connection begins with its kind: 'b'
+// The client prints the seconds it took, without start-up, for ping the 50th, 99th and
+// 99.9th percentile of a round trip in microseconds, and then in words what the
+// transport says of the connection. A connection begins with its kind: 'b'
 // (then 8 bytes: how many follow; answered by the same number), 'p' (all that
 // follows is echoed), 'c' (answered by itself).
 #include <arpa/inet.h>
@@ -18,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -82,7 +85,15 @@ static void serve(struct transport* t) {
   transport_read(t, buffer, 1);  // until the client closes
 }
 
-static int run_server(uint16_t port) {
+static void serve_one(int fd) {
+  set_nodelay(fd);
+  struct transport* t = transport_accept(fd);
+  if (t == NULL) return;
+  serve(t);
+  transport_close(t);
+}
+
+static int run_server(uint16_t port, bool forking) {
   signal(SIGPIPE, SIG_IGN);
   int listener = socket(AF_INET, SOCK_STREAM, 0);
   int on = 1;
@@ -95,11 +106,17 @@ static int run_server(uint16_t port) {
   for (;;) {
     int fd = accept(listener, NULL, NULL);
     if (fd < 0) continue;
-    set_nodelay(fd);
-    struct transport* t = transport_accept(fd);
-    if (t == NULL) continue;
-    serve(t);
-    transport_close(t);
+    if (!forking) {
+      serve_one(fd);
+      continue;
+    }
+    if (fork() == 0) {
+      close(listener);
+      serve_one(fd);
+      _exit(0);
+    }
+    close(fd);
+    while (waitpid(-1, NULL, WNOHANG) > 0) continue;
   }
 }
 
@@ -127,10 +144,39 @@ static void bulk(struct transport* t, size_t size, uint64_t count) {
   if (!read_all(t, &received, sizeof received) || received != total) die("bulk answer");
 }
 
+// STREAMS processes, each with a connection of its own.
+static void bulk_streams(uint16_t port, size_t size, uint64_t count, int streams) {
+  for (int i = 0; i < streams; i++) {
+    if (fork() != 0) continue;
+    struct transport* t = connect_to(INADDR_LOOPBACK, port, false);
+    bulk(t, size, count / (uint64_t)streams);
+    transport_close(t);
+    _exit(0);
+  }
+  int status = 0;
+  while (wait(&status) > 0)
+    if (status != 0) die("stream");
+}
+
+static int ascending(const void* a, const void* b) {
+  float x = *(const float*)a, y = *(const float*)b;
+  return (x > y) - (x < y);
+}
+
 static void ping(struct transport* t, size_t size, uint64_t count) {
-  if (!write_all(t, "p", 1)) die("write");
-  for (uint64_t i = 0; i < count; i++)
+  float* times = malloc(count * sizeof *times);
+  if (times == NULL || !write_all(t, "p", 1)) die("write");
+  double begin = now(), last = begin;
+  for (uint64_t i = 0; i < count; i++) {
     if (!write_all(t, buffer, size) || !read_all(t, buffer, size)) die("ping");
+    double end = now();
+    times[i] = (float)((end - last) * 1e6);
+    last = end;
+  }
+  qsort(times, count, sizeof *times, ascending);
+  printf("%.6f %.1f %.1f %.1f%s\n", last - begin, times[count / 2], times[count * 99 / 100],
+         times[count * 999 / 1000], transport_describe());
+  free(times);
 }
 
 static void connect_once(uint32_t address, uint16_t port) {
@@ -148,11 +194,11 @@ static void connect_many(uint16_t port, bool full, uint64_t count) {
 }
 
 int main(int argc, char** argv) {
-  if (argc == 3 && strcmp(argv[1], "server") == 0) {
+  if (argc >= 3 && strcmp(argv[1], "server") == 0) {
     transport_start(true, false);
-    return run_server((uint16_t)atoi(argv[2]));
+    return run_server((uint16_t)atoi(argv[2]), argc == 4);
   }
-  if (argc != 6 || strcmp(argv[1], "client") != 0) {
+  if (argc < 6 || strcmp(argv[1], "client") != 0) {
     fprintf(stderr, "usage: see the head of traffic.c\n");
     return 2;
   }
@@ -174,11 +220,22 @@ int main(int argc, char** argv) {
     return 0;
   }
   transport_start(false, false);
+  int streams = argc == 7 ? atoi(argv[6]) : 1;
+  if (streams > 1) {
+    begin = now();
+    bulk_streams(port, size, count, streams);
+    printf("%.6f\n", now() - begin);
+    return 0;
+  }
   bool one_way = strcmp(kind, "bulk") == 0;
   struct transport* t = connect_to(INADDR_LOOPBACK, port, !one_way);
-  begin = now();
-  one_way ? bulk(t, size, count) : ping(t, size, count);
-  printf("%.6f%s\n", now() - begin, transport_describe());
+  if (one_way) {
+    begin = now();
+    bulk(t, size, count);
+    printf("%.6f%s\n", now() - begin, transport_describe());
+  } else {
+    ping(t, size, count);
+  }
   transport_close(t);
   return 0;
 }

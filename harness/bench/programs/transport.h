@@ -20,6 +20,9 @@ struct transport* transport_connect(int fd);
 ssize_t transport_read(struct transport* t, void* buffer, size_t size);
 ssize_t transport_write(struct transport* t, const void* data, size_t size);
 
+// Whether data has been taken from the socket that transport_read has not given yet.
+bool transport_pending(struct transport* t);
+
 void transport_close(struct transport* t);
 
 // "" or what to say of the last connection, for example the suite.

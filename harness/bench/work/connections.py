@@ -6,7 +6,7 @@ The server serves one at a time, so the two ends' work is measured, not their ov
 from functools import partial
 
 from ..routes import open_route
-from ..row import GAITER, OWN_TLS, Failure, Row, Sample
+from ..row import GAITER, OWN_TLS, STUNNEL, VARIANTS, Failure, Row, Sample
 from .streams import traffic
 
 
@@ -36,8 +36,9 @@ def row(name, sessions, foreign_client=False, **more):
 
 
 ROWS = [
-    row("new connections, full", "full", bars={OWN_TLS: 0.95}),
-    row("new connections, resumed", "resumed", bars={OWN_TLS: 0.95}),
+    row("new connections, full", "full", bars={OWN_TLS: 1.05, STUNNEL: 1.0}, variants=VARIANTS),
+    row("new connections, resumed", "resumed", bars={OWN_TLS: 1.1, STUNNEL: 1.0},
+        variants=VARIANTS),
     row("new connections, full, client OpenSSL", "full", foreign_client=True,
         variants=(OWN_TLS, GAITER), note="Gaiter: the server only"),
     row("new connections, resumed, client OpenSSL", "resumed", foreign_client=True, quick=False,

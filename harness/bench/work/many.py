@@ -1,0 +1,56 @@
+"""Thousands of connections (programs/many.c): memory of idle ones, active ones among them, fork."""
+
+from functools import partial
+
+from ..routes import Program, open_route
+from ..row import ENDS, GAITER, PLAIN, Row, Sample
+
+IDLE, ACTIVE, ROUNDS = 8000, 100, 60
+
+
+def many(bench):
+    def server(binary, port):
+        return [bench.binary(binary), "server", str(port)]
+
+    def client(binary, port, *words):
+        return [bench.binary(binary), "client", str(port), *map(str, words)]
+
+    return Program(partial(server, "many"), partial(client, "many"),
+                   partial(server, "many-openssl"), partial(client, "many-openssl"),
+                   bench.tls_environment())
+
+
+def run_client(bench, variant, first, opened, rounds):
+    with open_route(bench, variant, many(bench), first) as route:
+        output, cpu = route.run(opened, min(ACTIVE, opened), rounds)
+        before, after, seconds, fork = map(float, output.split())
+        return before, after, seconds, fork, cpu, route.secured_by()
+
+
+def measure_memory(bench, variant, count, first):
+    before, after, seconds, _, cpu, secured = run_client(bench, variant, first, IDLE, 1)
+    return Sample(value=(after - before) / (IDLE - 1), cpu_seconds=cpu / IDLE, work=1, seconds=1,
+                  secured_by=secured)
+
+
+def measure_active(bench, variant, count, first):
+    _, _, alone, *_ = run_client(bench, variant, False, ACTIVE, ROUNDS)
+    _, _, among, _, cpu, secured = run_client(bench, variant, first, IDLE + ACTIVE, ROUNDS)
+    return Sample(value=alone / among, cpu_seconds=cpu, work=1, seconds=1, secured_by=secured)
+
+
+def measure_fork(bench, variant, count, first):
+    _, _, _, fork, cpu, secured = run_client(bench, variant, first, IDLE, 1)
+    return Sample(value=fork, cpu_seconds=cpu, work=1, seconds=1, secured_by=secured)
+
+
+ROWS = [
+    Row(f"memory of an idle connection ({IDLE} open)", "bytes", "connection opened",
+        measure_memory, first_count=1, variants=ENDS, higher_is_better=False,
+        bars={PLAIN: 1024}, rounds=3, quick=False, note="in the client's process, drained"),
+    Row(f"{ACTIVE} active among {IDLE} idle connections", "times as fast as alone", "run",
+        measure_active, first_count=1, variants=ENDS, bars={PLAIN: 0.97}, rounds=3, quick=False),
+    Row(f"fork with {IDLE} connections", "us", "run", measure_fork, first_count=1,
+        variants=(PLAIN, GAITER), rounds=3, higher_is_better=False, bars={PLAIN: 2000},
+        quick=False),
+]
