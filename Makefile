@@ -21,7 +21,8 @@ TEST_PACKAGES = $(DEMO_PACKAGES) busybox-static gdb libcmocka-dev liburing-dev \
   python3-pytest python3-pytest-xdist curl gnutls-bin iproute2 man-db memcached netcat-openbsd \
   nginx-light postgresql procps python3-cryptography python3-pymemcache socat stunnel4 wrk \
   $(LANGUAGE_PACKAGES) $(DAEMON_PACKAGES)
-BENCH_PACKAGES = $(TEST_PACKAGES) python3-matplotlib
+BENCH_PACKAGES = $(TEST_PACKAGES) hitch libmemcached-tools libnginx-mod-stream \
+  python3-matplotlib strace valgrind
 LINT_PACKAGES = clang-format cppcheck flake8
 
 # One tree of objects for the product, one for each set of sanitizers.
@@ -60,7 +61,7 @@ SHIM_OBJECTS = $(call objects,shim)
 CLI_OBJECTS = $(call objects,cli)
 UNIT_TESTS = $(patsubst tests/%.cpp,$B/tests/%,$(wildcard tests/test_*.cpp))
 
-.PHONY: api-check all help deps demo-deps test-deps bench-deps demo test unit harness lint format bench install clean
+.PHONY: api-check all help deps demo-deps test-deps bench-deps demo test unit harness lint format bench bench-compare install clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -208,9 +209,12 @@ demo: demo-deps  ## protect a real Redis, and show the proof
 	@$(MAKE) --no-print-directory -j2 binaries
 	@$(PYTHON) harness/demo.py
 
-bench: bench-deps  ## measure against plain TCP, OpenSSL and stunnel; prints a table
+bench: bench-deps  ## measure against plain TCP, programs' own TLS and TLS proxies (BENCH=quick: 2 min)
 	@$(MAKE) --no-print-directory -j2 binaries
 	@$(PYTHON) -m harness.bench
+
+bench-compare:  ## two results.json of `make bench` side by side: make bench-compare A=old.json B=new.json
+	@$(PYTHON) -m harness.bench.compare $(A) $(B)
 
 lint:  ## clang-format, cppcheck and flake8
 	$(call install_packages,$(LINT_PACKAGES))

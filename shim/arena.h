@@ -11,14 +11,14 @@
 namespace gaiter::shim::arena {
 
 enum class Block : uint8_t {
-  slot,          // a connection or an epoll set
+  slot,          // a connection or an epoll set; whole cache lines
   registration,  // one descriptor in one epoll set
   page,          // a few sealed bytes that wait
   batch,         // ciphertext of several records, as one system call moves it
 };
 
-inline constexpr size_t slot_size = 1024;
-inline constexpr size_t registration_size = 128;
+inline constexpr size_t slot_size = 704;
+inline constexpr size_t registration_size = 112;
 inline constexpr size_t page_size = 4096;
 inline constexpr size_t batch_size = 72 * 1024;
 constexpr size_t size_of(Block block) {

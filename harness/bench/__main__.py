@@ -10,6 +10,7 @@ import time
 
 from . import machine, report
 from .bench import ROOT, Bench
+from .page import write_page
 from .runner import run_row
 from .work import connections, databases, exact, many, overhead, redis, streams, web
 
@@ -43,8 +44,10 @@ def main():
         report.write_json(OUTPUT / "results.json", about, rounds, seconds, results)
     print(f"\n{time.monotonic() - begin:.0f} s; samples and commands: "
           f"{(OUTPUT / 'results.json').relative_to(ROOT)}")
-    if report.write_plot(OUTPUT / "results.png", results):
-        print(f"plot: {(OUTPUT / 'results.png').relative_to(ROOT)}")
+    plot = OUTPUT / "results.png"
+    drawn = report.write_plot(plot, results)
+    write_page(OUTPUT / "report.html", about, rounds, seconds, results, plot if drawn else None)
+    print(f"with plots: {(OUTPUT / 'report.html').relative_to(ROOT)}")
     return 0
 
 

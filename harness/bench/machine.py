@@ -20,6 +20,10 @@ def describe():
         "openssl": first_line(["openssl", "version"]),
         "redis": first_line(["redis-server", "--version"], r"v=\S+"),
         "stunnel": first_line(["stunnel", "-version"], r"stunnel .*"),
+        "nginx": first_line(["nginx", "-v"], r"nginx/\S+"),
+        "haproxy": first_line(["haproxy", "-v"], r"version \S+"),
+        "hitch": first_line(["hitch", "-V"], r"hitch \S+"),
+        "postgresql": first_line(["psql", "--version"]),
         "gaiter": first_line([str(COMMAND), "version"], None),
     }
 

@@ -45,10 +45,6 @@ class Server:
         """User and system time so far of the process and of all that descend from it."""
         return sum(cpu_seconds(pid) for pid in descendants(self.process.pid))
 
-    def resident_bytes(self):
-        """Of the process and all that descend from it; what they share counts for each a part."""
-        return sum(proportional_bytes(pid) for pid in descendants(self.process.pid))
-
     def close(self):
         self.process.terminate()
         try:
@@ -81,11 +77,6 @@ def cpu_seconds(pid):
         return time.clock_gettime((~pid << 3) | 2) + children
     except OSError:
         return 0
-
-
-def proportional_bytes(pid):
-    with open(f"/proc/{pid}/smaps_rollup") as lines:
-        return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
 
 
 def is_listening(port):

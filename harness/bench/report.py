@@ -123,8 +123,8 @@ def write_plot(path, results):
              if row.higher_is_better and OWN_TLS in outcomes and not outcomes[OWN_TLS].error]
     if not drawn:
         return False
-    colours = dict(zip(VARIANTS, ("#999999", "#4477aa", "#228833", "#cc6677", "#ddaa33", "#aa3377",
-                                   "#66ccee")))
+    palette = "#999999", "#4477aa", "#228833", "#cc6677", "#ddaa33", "#aa3377", "#66ccee"
+    colours = dict(zip(VARIANTS, palette))
     figure, axes = pyplot.subplots(figsize=(9, 1 + 0.8 * len(drawn)))
     for place, (row, outcomes) in enumerate(drawn):
         shown = [(v, o) for v, o in outcomes.items() if not o.error]

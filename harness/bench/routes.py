@@ -46,9 +46,12 @@ class Route:
             server.wait_until_it_says(says)
         self._servers.append(server)
 
-    def resident_bytes(self):
-        """Of all servers."""
-        return sum(server.resident_bytes() for server in self._servers)
+    def beside(self, *arguments):
+        """Starts another client that goes on while run() is at work."""
+        command = self.client(self.port, *arguments)
+        client = Server(self.bench, command, self.client_environment)
+        self._stack.callback(client.close)
+        self._servers.append(client)
 
     def run(self, *arguments):
         """Runs the client: (what it printed, CPU seconds of the client and of all servers)."""

@@ -53,8 +53,8 @@ def nginx(route, port, to, resume, listen, *lines):
     path.mkdir()
     text = "\n".join((
         "load_module /usr/lib/nginx/modules/ngx_stream_module.so;",
-        f"worker_processes {WORKERS}; worker_rlimit_nofile 20000; daemon off; error_log stderr crit;",
-        f"pid {path}/pid; user root;",
+        f"worker_processes {WORKERS}; worker_rlimit_nofile 20000; daemon off; user root;",
+        f"pid {path}/pid; error_log stderr crit;",
         "events { worker_connections 8000; }",
         "stream {", "  tcp_nodelay on; proxy_buffer_size 64k;",
         f"  server {{ listen {listen}; proxy_pass 127.0.0.1:{to};", *lines, "  }", "}", ""))

@@ -5,6 +5,7 @@
 //   traffic client bulk PORT SIZE COUNT [STREAMS]   COUNT writes of SIZE bytes, one way
 //   traffic client ping PORT SIZE COUNT      COUNT messages of SIZE bytes, echoed one by one
 //   traffic client connect PORT full|resumed COUNT    COUNT connections: a byte, a byte back
+//   traffic client arrive PORT full|resumed RATE      RATE connections a second, until killed
 //
 // The client prints the seconds it took, without start-up, for ping the 50th, 99th and
 // 99.9th percentile of a round trip in microseconds, and then in words what the
@@ -193,6 +194,15 @@ static void connect_many(uint16_t port, bool full, uint64_t count) {
     connect_once(INADDR_LOOPBACK + (full ? (uint32_t)i : 0), port);
 }
 
+static void arrive(uint16_t port, bool full, uint64_t rate) {
+  double begin = now();
+  for (uint64_t i = 1;; i++) {
+    double wait = begin + (double)i / (double)rate - now();
+    if (wait > 0) usleep((useconds_t)(wait * 1e6));
+    connect_once(INADDR_LOOPBACK + (full ? (uint32_t)(i % 60000) : 0), port);
+  }
+}
+
 int main(int argc, char** argv) {
   if (argc >= 3 && strcmp(argv[1], "server") == 0) {
     transport_start(true, false);
@@ -210,10 +220,11 @@ int main(int argc, char** argv) {
   memset(buffer, 'x', sizeof buffer);
 
   double begin;
-  if (strcmp(kind, "connect") == 0) {
+  if (strcmp(kind, "connect") == 0 || strcmp(kind, "arrive") == 0) {
     bool full = strcmp(argv[4], "full") == 0;
     transport_start(false, !full);
     connect_once(INADDR_LOOPBACK, port);  // what is made once is made now
+    if (kind[0] == 'a') arrive(port, full, count);
     begin = now();
     connect_many(port, full, count);
     printf("%.6f%s\n", now() - begin, transport_describe());

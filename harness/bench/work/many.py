@@ -1,11 +1,13 @@
-"""Thousands of connections (programs/many.c): memory of idle ones, active ones among them, fork."""
+"""Many connections at once (programs/many.c): what idle ones cost, and what arriving ones do."""
 
 from functools import partial
 
 from ..routes import Program, open_route
 from ..row import ENDS, GAITER, PLAIN, Row, Sample
+from .streams import traffic
 
 IDLE, ACTIVE, ROUNDS = 8000, 100, 60
+ARRIVALS = 200
 
 
 def many(bench):
@@ -18,6 +20,22 @@ def many(bench):
     return Program(partial(server, "many"), partial(client, "many"),
                    partial(server, "many-openssl"), partial(client, "many-openssl"),
                    bench.tls_environment())
+
+
+def with_traffic(bench):
+    """The echo of programs/many.c with the clients of programs/traffic.c."""
+    server, client = many(bench), traffic(bench)
+    return Program(server.server, client.client, server.tls_server, client.tls_client,
+                   client.tls_environment)
+
+
+def measure_arrivals(bench, variant, count, first):
+    with open_route(bench, variant, with_traffic(bench), first) as route:
+        route.beside("arrive", "full", ARRIVALS)
+        output, cpu = route.run("ping", 64, count)
+        seconds, *latency = map(float, output.split()[:4])
+        return Sample(value=latency[1], cpu_seconds=cpu / count, work=count, seconds=seconds,
+                      secured_by=route.secured_by(), latency=tuple(latency))
 
 
 def run_client(bench, variant, first, opened, rounds):
@@ -45,6 +63,9 @@ def measure_fork(bench, variant, count, first):
 
 
 ROWS = [
+    Row(f"99th percentile of an echo while {ARRIVALS} connections arrive each second", "us",
+        "round trip", measure_arrivals, first_count=2000, variants=ENDS, higher_is_better=False,
+        longer=2, quick=False),
     Row(f"memory of an idle connection ({IDLE} open)", "bytes", "connection opened",
         measure_memory, first_count=1, variants=ENDS, higher_is_better=False,
         bars={PLAIN: 1024}, rounds=3, quick=False, note="in the client's process, drained"),
