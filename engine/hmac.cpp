@@ -59,6 +59,13 @@ void run(const typename Sha::State& inner, const typename Sha::State& outer,
 
 }  // namespace
 
+void hash_of_nothing(Hash hash, uint8_t* out) {
+  if (hash == Hash::sha256)
+    SHA256(nullptr, 0, out);
+  else
+    SHA384(nullptr, 0, out);
+}
+
 Hmac::Hmac(Hash hash, std::span<const uint8_t> key) : hash_(hash) {
   if (hash == Hash::sha256)
     key_both<Sha256>(inner_.sha256, outer_.sha256, key);

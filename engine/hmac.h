@@ -23,6 +23,9 @@ constexpr size_t hash_length(Hash hash) {
   return hash == Hash::sha256 ? SHA256_DIGEST_LENGTH : SHA384_DIGEST_LENGTH;
 }
 
+// Of the empty string. Writes hash_length().
+void hash_of_nothing(Hash hash, uint8_t* out);
+
 // Not thread-safe. Wiped when it goes.
 class Hmac {
  public:

@@ -6,30 +6,12 @@
 #include <array>
 #include <cstring>
 
-#include "engine/hmac.h"
+#include "engine/hkdf.h"
 
 namespace gaiter::engine {
 namespace {
 
 using Bytes = std::span<const uint8_t>;
-
-// RFC 8446 7.1, with an empty context. `out` is at most one hash long, so that
-// HKDF-Expand (RFC 5869 2.3) is a single HMAC.
-void expand_label(const Hmac& secret, const char* label, std::span<uint8_t> out) {
-  constexpr char prefix[] = "tls13 ";
-  const size_t label_length = std::strlen(label);
-  const uint8_t head[] = {0, static_cast<uint8_t>(out.size()),
-                          static_cast<uint8_t>(sizeof prefix - 1 + label_length)};
-  const uint8_t empty_context_and_counter[] = {0, 1};
-  uint8_t block[max_hash_length];
-  secret.compute({head,
-                  {reinterpret_cast<const uint8_t*>(prefix), sizeof prefix - 1},
-                  {reinterpret_cast<const uint8_t*>(label), label_length},
-                  empty_context_and_counter},
-                 block);
-  std::memcpy(out.data(), block, out.size());
-  OPENSSL_cleanse(block, sizeof block);
-}
 
 // RFC 5246 5: P_hash of "key expansion" and the two randoms.
 void expand_key_block(Hash hash, Bytes master_secret, Bytes server_random, Bytes client_random,
@@ -70,15 +52,15 @@ void derive_tls13(DirectionState& direction, Cipher cipher, BackEnd back_end, Ha
   const Bytes secret = traffic_secret.first(hash_length(hash));
   std::memcpy(direction.secret, secret.data(), secret.size());
   const Hmac hmac(hash, secret);
-  expand_label(hmac, "key", {direction.key.key, key_length(cipher)});
-  expand_label(hmac, "iv", direction.iv);
+  expand_label(hmac, "key", {}, {direction.key.key, key_length(cipher)});
+  expand_label(hmac, "iv", {}, direction.iv);
 }
 
 void update_tls13(DirectionState& direction) {
   aead_forget(direction.key);
   std::array<uint8_t, max_hash_length> next;
   const std::span<uint8_t> secret(next.data(), hash_length(direction.hash));
-  expand_label(Hmac(direction.hash, {direction.secret, secret.size()}), "traffic upd", secret);
+  expand_label(Hmac(direction.hash, {direction.secret, secret.size()}), "traffic upd", {}, secret);
   derive_tls13(direction, direction.key.cipher, direction.key.back_end, direction.hash, secret);
   OPENSSL_cleanse(next.data(), next.size());
 }
