@@ -136,9 +136,6 @@ $B/gaiter: $(CLI_OBJECTS) $(CORE_OBJECTS)
 	$(say) link $@
 	$(Q)$(CXX) -o $@ $(CLI_OBJECTS) $(CORE_OBJECTS) $(SANITIZE_LDFLAGS) -Wl,--gc-sections $(LIBS)
 
-# {fmt} has no static library in Debian; the command, which uses it all over, inlines it.
-$(CLI_OBJECTS): ALL_CXXFLAGS += -DFMT_HEADER_ONLY
-
 # ---- tests ----
 
 # A unit test may use every part but the hooks themselves.
