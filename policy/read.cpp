@@ -10,48 +10,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "policy/trusted_path.h"
+
 namespace gaiter::policy {
-namespace {
-
-// Closes on every way out, a cancelled thread's included.
-struct Descriptor {
-  int fd;
-  explicit Descriptor(int opened) : fd(opened) {}
-  Descriptor(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (fd >= 0) close(fd);
-  }
-  int release() { return std::exchange(fd, -1); }
-};
-
-Error failure(const std::string& path, const std::string& message) { return {path, 0, message}; }
-
-Error system_failure(const std::string& path, const char* what, int error) {
-  std::string message = what;
-  message += ": ";
-  message += strerrordesc_np(error);
-  if (error == EACCES) message += " (for user " + std::to_string(geteuid()) + ")";
-  return failure(path, message);
-}
-
-std::expected<void, Error> check_trusted(const std::string& path, const struct stat& status) {
-  const uid_t user = geteuid();
-  if (status.st_uid != 0 && status.st_uid != user) {
-    std::string owners = user == 0 ? "root" : "root or user " + std::to_string(user);
-    return std::unexpected(
-        failure(path, "belongs to user " + std::to_string(status.st_uid) +
-                          ", who could change the policy; it must belong to " + owners +
-                          ": chown " + (user == 0 ? "root " : std::to_string(user) + " ") + path));
-  }
-  if (status.st_mode & (S_IWGRP | S_IWOTH)) {
-    const char* whom = status.st_mode & S_IWOTH ? "everybody" : "its group";
-    return std::unexpected(
-        failure(path, std::string("can be written by ") + whom + ": chmod go-w " + path));
-  }
-  return {};
-}
-
-}  // namespace
 
 bool Directory::exists(const std::string& path) {
   struct stat status;
@@ -59,13 +20,9 @@ bool Directory::exists(const std::string& path) {
 }
 
 std::expected<Directory, Error> Directory::open(const std::string& path) {
-  Descriptor directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (directory.fd < 0) return std::unexpected(system_failure(path, "cannot be opened", errno));
-  struct stat status;
-  if (fstat(directory.fd, &status) != 0)
-    return std::unexpected(system_failure(path, "cannot be examined", errno));
-  if (auto trusted = check_trusted(path, status); !trusted) return std::unexpected(trusted.error());
-  return Directory(path, directory.release());
+  auto directory = open_trusted_directory(path);
+  if (!directory) return std::unexpected(directory.error());
+  return Directory(path, directory->release());
 }
 
 Directory::Directory(Directory&& other) noexcept
@@ -98,27 +55,22 @@ std::expected<std::vector<std::string>, Error> Directory::names() const {
 
 std::expected<std::string, Error> Directory::read(const std::string& name) const {
   const std::string path = path_of(name);
-  // O_NONBLOCK: a FIFO or a device in the file's place must not stop the program.
-  Descriptor file(openat(fd_, name.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
-  if (file.fd < 0) return std::unexpected(system_failure(path, "cannot be opened", errno));
-  struct stat status;
-  if (fstat(file.fd, &status) != 0)
-    return std::unexpected(system_failure(path, "cannot be examined", errno));
-  if (!S_ISREG(status.st_mode)) return std::unexpected(failure(path, "is not a regular file"));
-  if (auto trusted = check_trusted(path, status); !trusted) return std::unexpected(trusted.error());
+  const auto file = open_trusted_file(fd_, path_, name, path);
+  if (!file) return std::unexpected(file.error());
 
   // The file may grow while it is read: the bound is on what was read.
   std::string text;
   size_t used = 0;
   for (;;) {
     text.resize(used + 16384);
-    const ssize_t got = ::read(file.fd, text.data() + used, text.size() - used);
+    const ssize_t got = ::read(file->fd, text.data() + used, text.size() - used);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return std::unexpected(system_failure(path, "cannot be read", errno));
     used += static_cast<size_t>(got);
     if (used > max_file_size)
-      return std::unexpected(failure(path, "is larger than " + std::to_string(max_file_size >> 20) +
-                                               " MiB; no policy needs that"));
+      return std::unexpected(Error{
+          path, 0,
+          "is larger than " + std::to_string(max_file_size >> 20) + " MiB; no policy needs that"});
     if (got == 0) break;
   }
   text.resize(used);

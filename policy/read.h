@@ -1,9 +1,6 @@
 // Reading policy files that nobody else can have written.
 //
-// A file, and the directory that lists it, must belong to root or to the
-// process's effective user and be writable by no one else. The checks are made
-// on the opened descriptor, never on a name, so nothing can be exchanged between
-// check and use; symbolic links are followed and the same is asked of their target.
+// Every file and directory is opened as trusted_path.h says.
 #pragma once
 
 #include <expected>

@@ -250,6 +250,122 @@ void secure_execution_ignores_the_environment(void**) {
   assert_int_equal(run(04755), 0);
 }
 
+// Whoever may write a directory above can put another in the policy's place.
+void folders_above(void**) {
+  Folder folder;
+  const std::string file = folder.write("a/b/80.conf", section);
+  const std::string above = folder.path("a");
+  const Source source{folder.path("a/b"), ""};
+  expect(check(source), "");
+  chmod(above.c_str(), 0777);
+  const std::string loose = above + ": can be written by everybody: chmod go-w " + above + "\n";
+  expect(check(source), loose);
+  expect(check({file, ""}), loose);
+  chmod(above.c_str(), 01777);  // as /tmp is
+  expect(check(source), "");
+  chmod(above.c_str(), 0775);
+  expect(check(source), above + ": can be written by its group: chmod go-w " + above + "\n");
+  chmod(above.c_str(), 0755);
+  if (geteuid() != 0) return;
+  assert_int_equal(chown(above.c_str(), somebody, somebody), 0);
+  expect(check(source), above +
+                            ": belongs to user 65534, who could change the policy; it must "
+                            "belong to root: chown root " +
+                            above + "\n");
+}
+
+// Links lead to where they say, past the same checks.
+void links_on_the_way(void**) {
+  Folder folder;
+  folder.write("real/b/80.conf", section);
+  symlink("real", folder.path("link").c_str());
+  symlink(folder.path("link/b").c_str(), folder.path("deep").c_str());
+  symlink("b/../b/80.conf", folder.path("real/81.conf").c_str());
+  symlink("loop", folder.path("loop").c_str());
+  const std::string names = "80.conf:inbound ";
+  expect(rule_names({folder.path("link/b"), ""}), names);
+  expect(rule_names({folder.path("deep"), ""}), names);
+  expect(rule_names({folder.path("deep/../b/."), ""}), names);
+  expect(rule_names({folder.path("deep/80.conf"), ""}), names);
+  expect(rule_names({folder.path("link/81.conf"), ""}), "81.conf:inbound ");
+  expect(rule_names({folder.path("loop/80.conf"), ""}),
+         folder.path("loop") + ": cannot be opened: Too many levels of symbolic links");
+  chmod(folder.path("real/b").c_str(), 0777);
+  const std::string b = folder.path("real/b");
+  expect(rule_names({folder.path("link/81.conf"), ""}),
+         b + ": can be written by everybody: chmod go-w " + b);
+  chmod(b.c_str(), 0755);
+  if (geteuid() != 0) return;
+  assert_int_equal(lchown(folder.path("link").c_str(), somebody, somebody), 0);
+  const std::string blame = ": belongs to user 65534, who could change the policy; it must belong ";
+  expect(rule_names({folder.path("deep"), ""}),
+         folder.path("link") + blame + "to root: chown -h root " + folder.path("link"));
+}
+
+void relative_to_the_working_directory(void**) {
+  Folder folder;
+  folder.write("p/80.conf", section);
+  char before[4096];
+  assert_non_null(getcwd(before, sizeof before));
+  assert_int_equal(chdir(folder.path("p").c_str()), 0);
+  for (const char* path : {".", "../p", "80.conf", "./80.conf", "../p/80.conf"})
+    expect(rule_names({path, ""}), "80.conf:inbound ");
+  assert_int_equal(chdir(before), 0);
+}
+
+void includes(void**) {
+  Folder folder;
+  const std::string conf = folder.write("gaiter.conf",
+                                        "@include \"globals.inc\"\n"
+                                        "rules = ( @include \"inc/rules.inc\",\n"
+                                        "  { name = \"last\"; direction = \"inbound\"; } );\n");
+  folder.write("globals.inc", "unmatched = \"block\"; defaults = { @include \"inc/empty\" };");
+  folder.write("inc/empty", "# nothing\n");
+  const std::string rules = folder.write(
+      "inc/rules.inc", "{ name = \"first\";\n direction = \"inbound\"; @include \"tls.inc\" }");
+  const std::string tls = folder.write("inc/tls.inc", "\ntls = \"off\"; local_ports = 5");
+  const Source source{folder.path(), ""};
+  expect(rule_names(source), "first last ");
+  const auto policy = Policy::load(source);
+  assert_true(policy->unmatched() == Unmatched::block);
+  assert_int_equal(policy->files().size(), 5);
+  expect(policy->rules()[0].file, rules);
+  expect(policy->effective(policy->rules()[0])[0].origin, tls + ":2");
+
+  folder.write("inc/tls.inc", "\n tls = \"of\";");
+  expect(check(source), tls + ":2: tls = \"of\": unknown value; did you mean \"off\"?\n");
+  folder.write("inc/tls.inc", "tls = \"off\";\n name = \"again\";");
+  expect(check(source), tls + ":2: name: set twice; the first is on line 1 of another file\n");
+  folder.write("inc/tls.inc", "tls = \"off\"; }");
+  expect(check(source), tls + ":1: nothing is open that this } could close\n");
+  folder.write("inc/tls.inc", "@include \"tls.inc\"");
+  expect(check(source), tls + ":1: @include \"tls.inc\": files include each other too deep\n");
+  folder.write("inc/tls.inc", "");
+  chmod(tls.c_str(), 0666);
+  expect(check(source), rules + ":2: @include \"tls.inc\": " + tls +
+                            ": can be written by everybody: chmod go-w " + tls + "\n");
+  unlink(tls.c_str());
+  expect(check(source), rules + ":2: @include \"tls.inc\": " + tls +
+                            ": cannot be opened: No such file or directory\n");
+  expect(check({"", "@include \"a\""}),
+         "GAITER_POLICY_TEXT:1: @include \"a\": a text has no folder; expected an absolute path\n");
+  expect(check({"", "@include \"" + folder.path("globals.inc") + "\""}), "");
+}
+
+// Many files that include many files are bounded in number, not only in depth.
+void includes_without_end(void**) {
+  Folder folder;
+  folder.write("gaiter.conf", "rules = ( @include \"0\" );");
+  for (int depth = 0; depth < 8; depth++) {
+    std::string text;
+    for (int i = 0; i < 10; i++)
+      text += std::string(i == 0 ? "" : ",") + "@include \"" + std::to_string(depth + 1) + "\"";
+    folder.write(std::to_string(depth), depth == 7 ? "" : text);
+  }
+  const std::string errors = check({folder.path(), ""});
+  assert_true(errors.find("more than 256 files are included") != std::string::npos);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -263,6 +379,11 @@ int main(int argc, char** argv) {
       cmocka_unit_test(what_is_not_there),
       cmocka_unit_test(loose_modes),
       cmocka_unit_test(wrong_owners),
+      cmocka_unit_test(folders_above),
+      cmocka_unit_test(links_on_the_way),
+      cmocka_unit_test(relative_to_the_working_directory),
+      cmocka_unit_test(includes),
+      cmocka_unit_test(includes_without_end),
       cmocka_unit_test(files_that_are_none),
       cmocka_unit_test(no_descriptor_is_left_open),
       cmocka_unit_test(the_environment),
