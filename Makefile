@@ -17,7 +17,8 @@ LANGUAGE_PACKAGES = cargo default-jdk-headless erlang-base gawk gfortran ghc gna
 DAEMON_PACKAGES = apache2-bin distcc dovecot-imapd exim4-daemon-light git haproxy inetutils-inetd \
   inetutils-telnet inetutils-telnetd iperf3 ldap-utils lighttpd mariadb-client-core \
   mariadb-server-core mosquitto mosquitto-clients rsync slapd tomcat10-common vsftpd
-TEST_PACKAGES = $(DEMO_PACKAGES) busybox-static gdb libcmocka-dev liburing-dev \
+TEST_PACKAGES = $(DEMO_PACKAGES) busybox-static default-jre-headless gdb libcmocka-dev \
+  libnss3-tools liburing-dev strace \
   python3-pytest python3-pytest-xdist curl gnutls-bin iproute2 man-db memcached netcat-openbsd \
   nginx-light postgresql procps python3-cryptography python3-pymemcache socat stunnel4 wrk \
   $(LANGUAGE_PACKAGES) $(DAEMON_PACKAGES)
@@ -48,12 +49,12 @@ IPSEC_MB = $(wildcard /usr/lib/x86_64-linux-gnu/libIPSec_MB.a)
 HAVE_IPSEC_MB = $(if $(IPSEC_MB),-DGAITER_IPSEC_MB)
 # Where OpenSSL is met half way: secrets before it writes them in hex (engine/secret_log),
 # algorithms fetched once (engine/fetch_cache), certificates parsed once (engine/peer_cache),
-# keys derived without detours (engine/openssl_shortcuts), private keys that no longer fit into
-# its secure heap (keyring/secure_heap), the alert for peers that are not authorised
+# keys derived without detours (engine/openssl_shortcuts), private keys that it would leave
+# outside of its secure heap (keyring/secure_heap), the alert for peers that are not authorised
 # (engine/alerts).
 WRAPPED = ssl_log_secret EVP_MD_fetch EVP_MAC_fetch EVP_KDF_fetch EVP_CIPHER_fetch \
   EVP_KEYMGMT_fetch EVP_KEYEXCH_fetch EVP_SIGNATURE_fetch EVP_KEYMGMT_names_do_all d2i_X509 \
-  CRYPTO_secure_malloc CRYPTO_secure_zalloc ssl_x509err2alert EVP_KDF_derive \
+  CRYPTO_secure_malloc CRYPTO_secure_zalloc BN_copy ssl_x509err2alert EVP_KDF_derive \
   ossl_x25519_public_from_private
 LIBS = $(addprefix -Wl$(comma)--wrap=,$(WRAPPED)) -l:libssl.a -l:libcrypto.a $(if $(IPSEC_MB),-l:libIPSec_MB.a)
 

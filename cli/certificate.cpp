@@ -7,10 +7,9 @@
 #include <openssl/objects.h>
 #include <openssl/x509v3.h>
 
-#include <ctime>
-
 #include "keyring/format.h"
 #include "keyring/openssl.h"
+#include "keyring/x509_text.h"
 
 namespace gaiter::cli {
 namespace {
@@ -18,15 +17,7 @@ namespace {
 using NamesPtr = std::unique_ptr<GENERAL_NAMES, OpenSslDeleter<GENERAL_NAMES_free>>;
 using BignumPtr = std::unique_ptr<BIGNUM, OpenSslDeleter<BN_free>>;
 
-std::string text_of(const X509_NAME* name) {
-  const BioPtr out(BIO_new(BIO_s_mem()));
-  // RFC 4514 in UTF-8; printable() deals with what a terminal should not see.
-  const unsigned long flags = XN_FLAG_RFC2253 & ~static_cast<unsigned long>(ASN1_STRFLGS_ESC_MSB);
-  if (X509_NAME_print_ex(out.get(), name, 0, flags) < 0) return "";
-  char* text = nullptr;
-  const long length = BIO_get_mem_data(out.get(), &text);
-  return printable({text, static_cast<size_t>(length)});
-}
+std::string text_of(const X509_NAME* name) { return printable(keyring::name_text(name)); }
 
 std::string text_of(const ASN1_STRING* string) {
   return printable({reinterpret_cast<const char*>(ASN1_STRING_get0_data(string)),
@@ -97,14 +88,6 @@ std::string hexadecimal(const unsigned char* bytes, size_t length) {
   return text;
 }
 
-std::string time_text(const ASN1_TIME* time) {
-  struct tm fields = {};
-  if (ASN1_TIME_to_tm(time, &fields) != 1) return "malformed";
-  char text[32] = "";
-  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &fields);
-  return text;
-}
-
 }  // namespace
 
 CertificateFacts facts_of(X509* certificate) {
@@ -124,14 +107,24 @@ CertificateFacts facts_of(X509* certificate) {
   unsigned digest_length = 0;
   if (X509_digest(certificate, EVP_sha256(), digest, &digest_length) == 1)
     facts.fingerprint = hexadecimal(digest, digest_length);
+  unsigned char* public_key = nullptr;
+  const int length = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &public_key);
+  if (length > 0 && EVP_Digest(public_key, static_cast<size_t>(length), digest, &digest_length,
+                               EVP_sha256(), nullptr) == 1) {
+    facts.key_fingerprint = hexadecimal(digest, digest_length);
+  }
+  OPENSSL_free(public_key);
 
-  facts.not_before = time_text(X509_get0_notBefore(certificate));
-  facts.not_after = time_text(X509_get0_notAfter(certificate));
+  facts.not_before = keyring::time_text(X509_get0_notBefore(certificate));
+  facts.not_after = keyring::time_text(X509_get0_notAfter(certificate));
   int days = 0;
   int seconds = 0;
   ASN1_TIME_diff(&days, &seconds, nullptr, X509_get0_notAfter(certificate));
   facts.days_left = days;
   facts.expired = days < 0 || seconds < 0;
+  ASN1_TIME_diff(&days, &seconds, X509_get0_notBefore(certificate),
+                 X509_get0_notAfter(certificate));
+  facts.lifetime_days = days;
   facts.is_ca = X509_check_ca(certificate) == 1;
   return facts;
 }
@@ -147,6 +140,7 @@ Object to_object(const keyring::Entry& entry) {
       {"trusted", entry.trusted},
       {"private_key", entry.has_key},
       {"origin", printable(entry.origin)},
+      {"connected", printable(entry.connected)},
       {"subject", facts.subject},
       {"issuer", facts.issuer},
       {"names", facts.names},

@@ -16,13 +16,15 @@ struct CertificateFacts {
   std::string subject;  // RFC 4514
   std::string issuer;   // RFC 4514
   std::vector<std::string>
-      names;                // subjectAltName: "dns:localhost", "ip:::1", "uri:...", "email:..."
-  std::string key_type;     // "EC P-256", "RSA 2048", "Ed25519"
-  std::string serial;       // hexadecimal
-  std::string fingerprint;  // SHA-256 of the certificate, hexadecimal
-  std::string not_before;   // "2026-01-31T12:00:00Z"
+      names;                    // subjectAltName: "dns:localhost", "ip:::1", "uri:...", "email:..."
+  std::string key_type;         // "EC P-256", "RSA 2048", "Ed25519"
+  std::string serial;           // hexadecimal
+  std::string fingerprint;      // SHA-256 of the certificate, hexadecimal
+  std::string key_fingerprint;  // the same of its public key (SubjectPublicKeyInfo)
+  std::string not_before;       // "2026-01-31T12:00:00Z"
   std::string not_after;
-  long days_left;  // whole days; negative once it has expired
+  long days_left;      // whole days; negative once it has expired
+  long lifetime_days;  // from not_before to not_after
   bool expired;
   bool is_ca;
 };

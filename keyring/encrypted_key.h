@@ -33,6 +33,6 @@ Result<KeyPtr> decrypt_key(const EncryptedKey& encrypted, std::string_view passp
 // Fails with Kind::invalid if deriving the key by `algorithm` (RFC 8018) takes more
 // iterations than anybody needs: a file from elsewhere must not keep us busy for hours.
 Result<void> check_iterations(const X509_ALGOR* algorithm, const std::string& name);
-inline constexpr long max_iterations = 10'000'000;
+inline constexpr long max_iterations = 2'000'000;
 
 }  // namespace gaiter::keyring

@@ -1,7 +1,5 @@
 #include "keyring/format.h"
 
-#include <optional>
-
 #include "keyring/errors.h"
 #include "keyring/label.h"
 
@@ -62,13 +60,6 @@ bool is_connection(std::string_view value) {
          (value.starts_with('/') && slash != 0 && check_label(value.substr(slash + 1)));
 }
 
-std::optional<Usage> usage_of(std::string_view value) {
-  for (const Usage usage : {Usage::personal, Usage::ca, Usage::site}) {
-    if (value == word(usage)) return usage;
-  }
-  return std::nullopt;
-}
-
 }  // namespace
 
 const char* word(Usage usage) {
@@ -81,6 +72,14 @@ const char* word(Usage usage) {
       return "site";
   }
   return "?";
+}
+
+Result<Usage> usage_of(std::string_view value) {
+  for (const Usage usage : {Usage::personal, Usage::ca, Usage::site}) {
+    if (value == word(usage)) return usage;
+  }
+  return fail(Error::Kind::invalid,
+              "\"" + std::string(value) + "\" is no usage: personal, ca or site");
 }
 
 Result<KeyringConf> parse_keyring_conf(std::string_view text, const std::string& path) {

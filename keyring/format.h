@@ -55,5 +55,6 @@ std::string print(const EntryConf& conf);
 
 // "personal", "ca", "site"
 const char* word(Usage usage);
+Result<Usage> usage_of(std::string_view word);
 
 }  // namespace gaiter::keyring

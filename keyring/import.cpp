@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "keyring/certificate_check.h"
 #include "keyring/chain.h"
 #include "keyring/errors.h"
 #include "keyring/label.h"
@@ -15,6 +16,7 @@
 namespace gaiter::keyring {
 namespace {
 
+constexpr size_t max_chain = 16;
 constexpr std::string_view utf8_mark = "\xEF\xBB\xBF";
 
 std::unexpected<Error> refuse(const std::string& what) { return fail(Error::Kind::invalid, what); }
@@ -120,7 +122,14 @@ Result<Entry> import_entry(const Keyring& keyring, std::string_view label, const
   if (!bundle) return pass_on(bundle);
   const Usage usage = import.usage.value_or(usual_usage(*bundle));
   const std::string& name = import.files.front().name;
+  for (const CertificatePtr& certificate : bundle->certificates) {
+    if (auto good = check_certificate(certificate.get(), name); !good) return pass_on(good);
+  }
   if (auto good = check_and_sort(usage, *bundle, name); !good) return pass_on(good);
+  if (usage != Usage::ca && bundle->certificates.size() > max_chain) {
+    return refuse(name + " holds a chain of " + std::to_string(bundle->certificates.size()) +
+                  " certificates; peers take no more than " + std::to_string(max_chain));
+  }
   NewEntry entry{.conf = {.usage = usage, .trusted = true, .origin = "imported"},
                  .certificates = {},
                  .key = bundle->key.get()};

@@ -156,6 +156,12 @@ Result<Keyring> Keyring::open(const std::string& path, AskPassphrase ask) {
   return Keyring(std::move(name->path), std::move(ask));
 }
 
+Result<std::vector<std::string>> Keyring::labels() const {
+  auto repository = reopen(*this);
+  if (!repository) return pass_on(repository);
+  return (*repository)->labels();
+}
+
 Result<std::vector<Entry>> Keyring::entries() const {
   auto repository = reopen(*this);
   if (!repository) return pass_on(repository);

@@ -106,6 +106,9 @@ class Keyring {
 
   const AskPassphrase& ask() const { return ask_; }
 
+  // Every label, sorted, also of entries that cannot be read.
+  Result<std::vector<std::string>> labels() const;
+
   // Every entry that has a certificate, sorted by label.
   Result<std::vector<Entry>> entries() const;
   Result<Entry> entry(std::string_view label) const;

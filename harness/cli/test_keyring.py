@@ -139,8 +139,8 @@ def test_import_refuses(keyring, file_of, tmp_path):
     keyring(*words, "--usage", "personal").refused("key")
     keyring(*words, "--usage", "friend").refused("personal,ca,site")
     keyring("import", "web", "--cert", file_of("no.pem", b"nonsense")).refused("no.pem", "PEM")
-    keyring("import", "web", "--cert", file_of("big.pem", b"x" * (1 << 20))).refused("1 MiB")
-    keyring("import", "web").refused("--cert")
+    keyring("import", "web", "--cert", file_of("big.pem", b"x" * ((1 << 20) + 1))).refused("1 MiB")
+    keyring("import", "web").refused("no file")
     assert entries(keyring) == {}
 
 

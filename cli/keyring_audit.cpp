@@ -1,0 +1,211 @@
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <openssl/x509v3.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <map>
+
+#include "cli/certificate.h"
+#include "cli/keyring.h"
+#include "cli/output.h"
+#include "keyring/chain.h"
+#include "keyring/files.h"
+#include "keyring/format.h"
+#include "keyring/label.h"
+
+namespace gaiter::cli {
+namespace {
+
+using keyring::Entry;
+using keyring::Error;
+using keyring::Usage;
+
+constexpr long expires_soon_days = 30;
+// What browsers and their CAs agreed on for servers.
+constexpr long longest_leaf_days = 398;
+constexpr long longest_ca_days = 25 * 366;
+constexpr int shortest_rsa = 2048;
+constexpr int shortest_curve = 256;
+
+struct Remark {
+  bool error;
+  std::string label;  // "" = the keyring as a whole
+  std::string message;
+};
+
+class Audit {
+ public:
+  explicit Audit(const keyring::Keyring& keyring) : keyring_(keyring) {}
+
+  keyring::Result<std::vector<Remark>> run() {
+    const auto labels = keyring_.labels();
+    if (!labels) return std::unexpected(labels.error());
+    for (const std::string& label : *labels) look_at(label);
+    add_duplicates();
+    look_for_loose_keys(*labels);
+    return std::move(remarks_);
+  }
+
+ private:
+  void error(const std::string& label, std::string message) {
+    remarks_.push_back({true, label, std::move(message)});
+  }
+  void warning(const std::string& label, std::string message) {
+    remarks_.push_back({false, label, std::move(message)});
+  }
+
+  void look_at(const std::string& label) {
+    const auto entry = keyring_.entry(label);
+    if (!entry) {
+      if (entry.error().kind != Error::Kind::pending)
+        error(label, printable(entry.error().message));
+      return;
+    }
+    if (entry->connected != keyring::system_repository) {
+      look_at_certificate(label, entry->leaf.get(), entry->usage);
+      if (entry->usage == Usage::ca)
+        for (const CertificatePtr& one : entry->chain)
+          look_at_certificate(label, one.get(), entry->usage);
+    }
+    if (entry->has_key && entry->trusted) look_at_identity(*entry);
+    if (!entry->connected.empty()) return;
+    const CertificateFacts facts = facts_of(entry->leaf.get());
+    certificates_[facts.fingerprint].push_back(label);
+    keys_[facts.key_fingerprint].push_back(label);
+  }
+
+  void look_at_certificate(const std::string& label, X509* certificate, Usage usage) {
+    const CertificateFacts facts = facts_of(certificate);
+    const std::string whose = fmt::format("the certificate of {} ", facts.subject);
+    if (facts.expired) {
+      error(label, whose + "expired on " + facts.not_after);
+    } else if (facts.days_left < expires_soon_days) {
+      warning(label, whose + fmt::format("expires in {} days", facts.days_left));
+    }
+    look_at_strength(label, whose, certificate, facts);
+    if (usage != Usage::personal) return;
+    if (!facts.is_ca && facts.names.empty())
+      warning(label, whose + "names no host (no subjectAltName): clients refuse it as a server's");
+    const long longest = facts.is_ca ? longest_ca_days : longest_leaf_days;
+    if (facts.lifetime_days > longest)
+      warning(label, whose + fmt::format("lives {} days, longer than {}: a stolen key stays good "
+                                         "as long",
+                                         facts.lifetime_days, longest));
+  }
+
+  void look_at_strength(const std::string& label, const std::string& whose, X509* certificate,
+                        const CertificateFacts& facts) {
+    const EVP_PKEY* const key = X509_get0_pubkey(certificate);
+    const int bits = key == nullptr ? 0 : EVP_PKEY_get_bits(key);
+    const bool rsa = key != nullptr && EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA;
+    const bool curve = key != nullptr && EVP_PKEY_get_base_id(key) == EVP_PKEY_EC;
+    const bool edwards = key != nullptr && (EVP_PKEY_get_base_id(key) == EVP_PKEY_ED25519 ||
+                                            EVP_PKEY_get_base_id(key) == EVP_PKEY_ED448);
+    if ((rsa && bits < shortest_rsa) || (curve && bits < shortest_curve) ||
+        (!rsa && !curve && !edwards)) {
+      error(label, whose + fmt::format("has a weak key: {}", facts.key_type));
+    }
+    // Nobody looks at the signature of a root.
+    if (keyring::is_self_signed(certificate)) return;
+    int digest = NID_undef;
+    X509_get_signature_info(certificate, &digest, nullptr, nullptr, nullptr);
+    if (digest == NID_sha1 || digest == NID_md5 || digest == NID_md5_sha1)
+      error(label, whose + fmt::format("is signed with {}, which can be forged",
+                                       digest == NID_sha1 ? "SHA-1" : "MD5"));
+  }
+
+  // Key and certificate together, as a program would load them.
+  void look_at_identity(const Entry& entry) {
+    const auto identity = keyring_.identity(entry.label);
+    if (!identity) {
+      error(entry.label, printable(identity.error().message));
+      return;
+    }
+    for (const keyring::Problem& problem : identity->problems)
+      warning(entry.label, printable(problem.file + ": " + problem.message));
+  }
+
+  void add_duplicates() {
+    for (const auto& [fingerprint, labels] : certificates_) {
+      for (size_t i = 1; i < labels.size(); i++)
+        warning(labels[i], fmt::format("is the same certificate as {}", labels[0]));
+    }
+    for (const auto& [fingerprint, labels] : keys_) {
+      for (size_t i = 1; i < labels.size(); i++) {
+        const bool said = std::ranges::any_of(remarks_, [&](const Remark& remark) {
+          return remark.label == labels[i] && remark.message.starts_with("is the same");
+        });
+        if (!said) warning(labels[i], fmt::format("has the same key as {}", labels[0]));
+      }
+    }
+  }
+
+  // Private keys where others can read them, whatever the file is called.
+  void look_for_loose_keys(const std::vector<std::string>& labels) {
+    const auto directory = keyring::open_directory(keyring_.path());
+    if (!directory) return;  // no directory
+    look_for_loose_keys("", *directory);
+    for (const std::string& label : labels) {
+      const auto entry = keyring::open_directory(*directory, label);
+      if (entry) look_for_loose_keys(label, *entry);
+    }
+  }
+
+  void look_for_loose_keys(const std::string& label, const keyring::Directory& directory) {
+    const auto names = keyring::list(directory);
+    if (!names) return;
+    for (const std::string& name : *names) {
+      struct stat status;
+      if (fstatat(directory.fd.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0 ||
+          !S_ISREG(status.st_mode) || (status.st_mode & 0077) == 0) {
+        continue;
+      }
+      const auto content = keyring::read_file(directory, name.c_str(), keyring::Guard::write);
+      if (content && content->view().contains("PRIVATE KEY-----")) {
+        error(label, printable(fmt::format("{} holds a private key that others can read; mend it "
+                                           "with: chmod 600 {}",
+                                           directory.path_of(name), directory.path_of(name))));
+      }
+    }
+  }
+
+  const keyring::Keyring& keyring_;
+  std::vector<Remark> remarks_;
+  std::map<std::string, std::vector<std::string>> certificates_, keys_;  // by fingerprint
+};
+
+void print_remarks(const std::vector<Remark>& remarks, const std::string& path) {
+  for (const Remark& remark : remarks) {
+    print(fmt::format("{}: {}{}\n", remark.error ? "error" : "warning",
+                      remark.label.empty() ? "" : remark.label + ": ", remark.message));
+  }
+  if (remarks.empty()) print(fmt::format("{}: nothing to complain of\n", path));
+}
+
+void print_json_remarks(const std::vector<Remark>& remarks, const std::string& path) {
+  std::vector<Object> objects;
+  for (const Remark& remark : remarks) {
+    objects.push_back({{"severity", std::string(remark.error ? "error" : "warning")},
+                       {"label", remark.label},
+                       {"message", remark.message}});
+  }
+  print_json(Object{{"keyring", printable(path)}, {"findings", objects}});
+}
+
+}  // namespace
+
+int keyring_audit(const std::string& path, bool json) {
+  const auto keyring = open_keyring(path);
+  if (!keyring) return report(keyring.error());
+  const auto remarks = Audit(*keyring).run();
+  if (!remarks) return report(remarks.error());
+  if (json)
+    print_json_remarks(*remarks, keyring->path());
+  else
+    print_remarks(*remarks, keyring->path());
+  if (std::ranges::any_of(*remarks, &Remark::error)) return exit_refused;
+  return remarks->empty() ? exit_ok : exit_attention;
+}
+
+}  // namespace gaiter::cli
