@@ -1,9 +1,10 @@
 """poll, select and epoll say of a connection under Gaiter what they say of a plain one.
 
-Every case of programs/readiness.c is run plain and under Gaiter, and must print the same. What
+Every case of programs/readiness/ is run plain and under Gaiter, and must print the same. What
 only Gaiter can get wrong (handshakes that stall, halves of records) has tests of its own below.
 """
 
+import glob
 import os
 import re
 import socket
@@ -13,16 +14,23 @@ import time
 
 import pytest
 
-SOURCE = os.path.join(os.path.dirname(__file__), "programs", "readiness.c")
+SOURCES = sorted(glob.glob(os.path.join(os.path.dirname(__file__), "programs", "readiness", "*.c")))
 
-with open(SOURCE, encoding="ascii") as _text:
-    CASES = re.findall(r"\bCASE\((\w+)\)[,}]", _text.read())
+
+def _cases():
+    for path in SOURCES:
+        with open(path, encoding="ascii") as text:
+            yield from re.findall(r"\bCASE\((\w+)\)[,}]", text.read())
+
+
+CASES = sorted(_cases())
 
 
 @pytest.fixture(scope="session")
 def program(tmp_path_factory):
     path = str(tmp_path_factory.mktemp("readiness") / "readiness")
-    subprocess.run(["cc", "-O1", "-g", "-w", "-pthread", "-o", path, SOURCE], check=True)
+    subprocess.run(["cc", "-D_GNU_SOURCE", "-O1", "-g", "-w", "-pthread", "-o", path, *SOURCES],
+                   check=True)
     return path
 
 

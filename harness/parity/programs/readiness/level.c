@@ -1,0 +1,86 @@
+// Level-triggered: poll, select, epoll.
+#include "readiness.h"
+
+static void level_poll(void) {
+  const int fd = open_one(0);
+  poll_one(fd, POLLIN | POLLOUT, 0, "before");
+  PEER("send 0 100");
+  poll_one(fd, POLLIN, -1, "arrived");
+  poll_one(fd, POLLIN | POLLOUT | POLLRDHUP | POLLPRI, -1, "all");
+  take(fd, 40, "take");
+  poll_one(fd, POLLIN, -1, "rest");
+  poll_one(fd, POLLOUT, -1, "out only");
+  take(fd, 60, "take");
+  poll_one(fd, POLLIN, 30, "none left");
+  PEER("send 0 50 3");
+  for (int i = 0; i < 3; i++) {
+    poll_one(fd, POLLIN, -1, "one of three");
+    take(fd, 50, "take");
+  }
+  poll_one(fd, POLLIN, 0, "none left");
+  PEER("send 0 60000");
+  for (int i = 0; i < 60; i++) {
+    struct pollfd one = {fd, POLLIN, 0};
+    if (poll(&one, 1, 0) != 1) printf("not readable at %d\n", i);
+    take(fd, 1000, "take");
+  }
+  poll_one(fd, POLLIN, 0, "none left");
+}
+
+static void level_select(void) {
+  const int fd = open_one(0);
+  select_one(fd, 0, "before");
+  PEER("send 0 100");
+  select_one(fd, 1000, "arrived");
+  take(fd, 40, "take");
+  select_one(fd, 1000, "rest");
+  take(fd, 60, "take");
+  select_one(fd, 0, "none left");
+  PEER("send 0 50 2");
+  take(fd, 50, "take");
+  select_one(fd, 0, "second");
+  take(fd, 50, "take");
+  select_one(fd, 0, "none left");
+  PEER("shut 0");
+  select_one(fd, 0, "shut");
+  take(fd, 10, "end");
+  select_one(fd, 0, "again");
+}
+
+static void level_epoll(void) {
+  const int fd = open_one(0);
+  const int ep = epoll_create1(0);
+  add(ep, fd, EPOLLIN, 1);
+  look(ep, "before");
+  PEER("send 0 100");
+  look(ep, "arrived");
+  look(ep, "again");
+  take(fd, 40, "take");
+  look(ep, "rest");
+  take(fd, 60, "take");
+  look(ep, "none left");
+  PEER("send 0 50 3");
+  for (int i = 0; i < 3; i++) {
+    look(ep, "one of three");
+    take(fd, 50, "take");
+  }
+  look(ep, "none left");
+  PEER("send 0 60000");
+  for (int i = 0; i < 6; i++) {
+    look(ep, "large");
+    take(fd, 10000, "take");
+  }
+  look(ep, "none left");
+  modify(ep, fd, EPOLLIN | EPOLLOUT, 2);
+  look(ep, "out");
+  PEER("send 0 10");
+  look(ep, "in and out");
+  take(fd, 5, "take");
+  look(ep, "in and out");
+  take(fd, 5, "take");
+  look(ep, "out");
+  calm(epoll_create1(0), "an empty set");
+}
+
+const struct scenario level_cases[] = {
+    CASE(level_poll), CASE(level_select), CASE(level_epoll), {0}};
