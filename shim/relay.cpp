@@ -158,7 +158,13 @@ bool relay_passed(const msghdr* message) {
       const SlotRef slot = fd_table::find(fd);
       const Connection* const connection = as_connection(slot);
       if (connection == nullptr || !connection->is_protected()) continue;
-      if (process::memory_is_borrowed() || move_to_relay(fd) != 0) return false;
+      if (!process::memory_is_borrowed() && move_to_relay(fd) == 0) continue;
+      log::line(
+          log::Level::warning,
+          "refused cause=local errno=EACCES reason=\"no relay for descriptor {}, which was to "
+          "be passed on: {}\" advice=\"may the program fork (RLIMIT_NPROC)?\"",
+          fd, std::strerror(errno));
+      return false;
     }
   }
   return true;
