@@ -13,7 +13,7 @@
 #include <utility>
 
 #include "cli/certificate.h"
-#include "cli/check.h"
+#include "cli/check_certificates.h"
 #include "cli/library.h"
 #include "cli/output.h"
 #include "cli/policy_text.h"

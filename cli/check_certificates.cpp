@@ -1,0 +1,181 @@
+#include "cli/check_certificates.h"
+
+#include <fmt/format.h>
+#include <openssl/x509v3.h>
+
+#include <algorithm>
+
+#include "cli/certificate.h"
+#include "cli/rule_text.h"
+#include "keyring/label.h"
+#include "policy/vocabulary.h"
+
+namespace gaiter::cli {
+namespace {
+
+using policy::Direction;
+using policy::Policy;
+using policy::Rule;
+using policy::Setting;
+using policy::Tls;
+using enum Finding::Severity;
+
+bool speaks_tls(const Rule& rule) {
+  return rule.settings.tls == Tls::required || rule.settings.tls == Tls::optional;
+}
+
+bool needs_identity(const Rule& rule) {
+  return speaks_tls(rule) && !(rule.settings.certificates.empty() && rule.settings.sni.empty());
+}
+
+bool needs_trust(const Rule& rule) {
+  return speaks_tls(rule) &&
+         (rule.is_tls_server() ? rule.settings.client_auth != policy::ClientAuth::none
+                               : rule.settings.verify == policy::Verify::full ||
+                                     rule.settings.verify == policy::Verify::chain);
+}
+
+bool trusts_anyone(const std::vector<keyring::Entry>& entries) {
+  return std::ranges::any_of(entries, [](const keyring::Entry& entry) {
+    return entry.trusted && entry.usage != keyring::Usage::personal;
+  });
+}
+
+// Whether a client that asks for `name`, perhaps "*.example", can be satisfied.
+bool has_name(X509* certificate, std::string_view name) {
+  // Of a pattern any name will do that it stands for, or one that the certificate has.
+  const std::string example =
+      name.starts_with('*') ? "any" + std::string(name.substr(1)) : std::string(name);
+  if (X509_check_host(certificate, example.data(), example.size(), 0, nullptr) == 1 ||
+      X509_check_ip_asc(certificate, example.c_str(), 0) == 1) {
+    return true;
+  }
+  return name.starts_with('*') &&
+         std::ranges::any_of(facts_of(certificate).names, [&](const std::string& one) {
+           return one.starts_with("dns:") && one.ends_with(name.substr(1));
+         });
+}
+
+class CertificateChecker {
+ public:
+  CertificateChecker(const Policy& policy, const keyring::Keyring& keyring, int soon)
+      : policy_(policy), keyring_(keyring), soon_(soon) {}
+
+  Findings check() {
+    for (const Rule& rule : policy_.rules()) {
+      if (!needs_identity(rule)) continue;
+      for (const std::string& label : rule.settings.certificates)
+        check_identity(rule, Setting::certificate, label, "");
+      for (const policy::SniEntry& entry : rule.settings.sni)
+        for (const std::string& label : entry.labels)
+          check_identity(rule, Setting::sni, label, entry.pattern);
+    }
+    for (const Rule& rule : policy_.rules())
+      if (speaks_tls(rule) && !rule.is_tls_server()) check_server_name(rule);
+    check_trust();
+    return std::move(findings_);
+  }
+
+ private:
+  // `name`: what clients ask for to get this certificate; "" = anything.
+  void check_identity(const Rule& rule, Setting setting, const std::string& label,
+                      std::string_view name) {
+    const auto add = [&](Finding::Severity severity, std::string message) {
+      findings_.push_back(about(severity, policy_, rule, setting, std::move(message)));
+    };
+    const auto identity = keyring_.identity(label);
+    if (!identity) return add(error, identity.error().message);
+    X509* const leaf = identity->leaf.get();
+    const CertificateFacts facts = facts_of(leaf);
+    const std::string what = fmt::format("certificate \"{}\"", identity->label);
+    const auto purpose = rule.is_tls_server() ? keyring::Purpose::server : keyring::Purpose::client;
+    // No peer accepts it out of its dates; of all else some may take no notice.
+    const bool is_refused = X509_cmp_current_time(X509_get0_notBefore(leaf)) > 0 || facts.expired;
+    for (const keyring::Problem& problem : keyring::problems_of(*identity, purpose))
+      add(is_refused ? error : warning, printable(what + " " + problem.message));
+    if (!facts.expired && facts.days_left < soon_) {
+      add(warning,
+          fmt::format("{} expires in {} days, on {}", what, facts.days_left, facts.not_after));
+    }
+    if (!name.empty() && !has_name(leaf, name)) {
+      add(warning, fmt::format("{} is not for {}: clients that ask for that name refuse it", what,
+                               policy::quote(name)));
+    }
+  }
+
+  // A fixed name that the server of the same port, if it is under this policy too,
+  // does not have.
+  void check_server_name(const Rule& rule) {
+    const std::string& name = rule.settings.server_name;
+    if (name.empty() || name.find('%') != std::string::npos ||
+        rule.settings.verify != policy::Verify::full) {
+      return;
+    }
+    for (const Rule& server : policy_.rules()) {
+      if (!needs_identity(server) || !server.is_tls_server() || !shares_port(rule, server))
+        continue;
+      if (has_certificate_for(server, name)) continue;
+      findings_.push_back(
+          about(warning, policy_, rule, Setting::server_name,
+                fmt::format("server_name = {}: no certificate of the rule that serves this port "
+                            "({}) is for that name",
+                            policy::quote(name), place_of(server))));
+    }
+  }
+
+  static bool shares_port(const Rule& client, const Rule& server) {
+    return std::ranges::any_of(client.remote_ports, [&](const policy::PortRange& a) {
+      return std::ranges::any_of(server.local_ports, [&](const policy::PortRange& b) {
+        return a.first <= b.last && b.first <= a.last;
+      });
+    });
+  }
+
+  bool has_certificate_for(const Rule& server, const std::string& name) {
+    std::vector<std::string> labels = server.settings.certificates;
+    for (const policy::SniEntry& entry : server.settings.sni)
+      labels.insert(labels.end(), entry.labels.begin(), entry.labels.end());
+    return std::ranges::any_of(labels, [&](const std::string& label) {
+      const auto identity = keyring_.identity(label);
+      // What cannot be read has been reported already.
+      return !identity || has_name(identity->leaf.get(), name);
+    });
+  }
+
+  void check_trust() {
+    const auto entries = keyring_.entries();
+    const auto trusting = std::ranges::find_if(policy_.rules(), needs_trust);
+    if (trusting == policy_.rules().end() || !entries || trusts_anyone(*entries)) return;
+    findings_.push_back(about(warning, *trusting,
+                              fmt::format("the keyring {} trusts no CA: every peer is refused; "
+                                          "see `gaiter keyring import --help`",
+                                          keyring_.path())));
+  }
+
+  const Policy& policy_;
+  const keyring::Keyring& keyring_;
+  int soon_;
+  Findings findings_;
+};
+
+}  // namespace
+
+std::string keyring_path(const Policy& policy) {
+  if (policy.keyring().empty()) return keyring::default_path();
+  return keyring::expand_path(policy.keyring()).value_or(policy.keyring());
+}
+
+bool needs_keyring(const Rule& rule) { return needs_identity(rule) || needs_trust(rule); }
+
+bool needs_label(const Rule& rule) {
+  return needs_identity(rule) &&
+         (!rule.settings.sni.empty() ||
+          std::ranges::any_of(rule.settings.certificates,
+                              [](const std::string& label) { return !label.empty(); }));
+}
+
+Findings check_certificates(const Policy& policy, const keyring::Keyring& keyring, int soon) {
+  return CertificateChecker(policy, keyring, soon).check();
+}
+
+}  // namespace gaiter::cli

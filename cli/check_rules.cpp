@@ -1,0 +1,129 @@
+#include "cli/check_rules.h"
+
+#include <fmt/format.h>
+#include <netinet/in.h>
+
+#include <set>
+
+#include "cli/rule_text.h"
+#include "engine/groups.h"
+#include "policy/analysis.h"
+#include "policy/vocabulary.h"
+
+namespace gaiter::cli {
+namespace {
+
+using policy::Direction;
+using policy::Policy;
+using policy::Rule;
+using policy::Setting;
+using policy::Tls;
+using enum Finding::Severity;
+
+bool is_protected(const Rule& rule) {
+  return rule.settings.tls == Tls::required || rule.settings.tls == Tls::optional;
+}
+
+void check_reachable(const Policy& policy, Findings& findings) {
+  for (const policy::Unreachable& found : policy::find_unreachable(policy.rules())) {
+    std::string by;
+    for (const Rule* rule : found.shadowed_by) {
+      by += fmt::format("{}{} ({})", by.empty() ? "" : ", ", policy::quote(rule->name),
+                        place_of(*rule));
+    }
+    findings.push_back(
+        about(warning, *found.rule,
+              fmt::format("the rule {} can never match: every connection that it is for is taken "
+                          "by {} before it",
+                          policy::quote(found.rule->name), by)));
+  }
+}
+
+const Rule* rule_to_this_host(const Policy& policy, uint16_t port) {
+  sockaddr_in remote{};
+  remote.sin_family = AF_INET;
+  remote.sin_port = htons(port);
+  remote.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  return policy.match(
+      {.direction = Direction::outbound, .remote = reinterpret_cast<const sockaddr*>(&remote)});
+}
+
+// A program of this host that connects to a port which another one protects has to
+// speak TLS there too. Of a range its two ends are looked at.
+void check_both_ends(const Policy& policy, Findings& findings) {
+  std::set<uint16_t> ports;
+  for (const Rule& rule : policy.rules()) {
+    if (rule.direction != Direction::inbound || rule.settings.tls != Tls::required) continue;
+    for (const policy::PortRange& range : rule.local_ports) {
+      for (const uint16_t port : {range.first, range.last}) {
+        if (!ports.insert(port).second) continue;
+        const Rule* out = rule_to_this_host(policy, port);
+        if (out != nullptr && out->settings.tls == Tls::off) {
+          findings.push_back(about(
+              warning, policy, *out, Setting::tls,
+              fmt::format("port {} is protected inbound ({}), but this rule makes connections to "
+                          "it clear: they will be refused; say tls = \"required\"",
+                          port, place_of(rule))));
+        } else if (out == nullptr && policy.unmatched() == policy::Unmatched::pass) {
+          findings.push_back(
+              about(note, rule,
+                    fmt::format("port {} is protected inbound, but programs of this host connect "
+                                "to it in clear, and will be refused: add outbound = {{ }} for it, "
+                                "unless none does",
+                                port)));
+        }
+      }
+    }
+  }
+}
+
+std::string day_text(std::chrono::sys_days days) {
+  const std::chrono::year_month_day day(days);
+  return fmt::format("{}-{:02}-{:02}", static_cast<int>(day.year()),
+                     static_cast<unsigned>(day.month()), static_cast<unsigned>(day.day()));
+}
+
+void check_exceptions(const Policy& policy, Findings& findings) {
+  const auto now = std::chrono::system_clock::now();
+  for (const Rule& rule : policy.rules()) {
+    if (rule.settings.until && *rule.settings.until <= now) {
+      findings.push_back(about(warning, policy, rule, Setting::until,
+                               fmt::format("until = \"{}\" has come: the rule is tls = "
+                                           "\"required\", mode = \"enforce\" now; say so",
+                                           day_text(*rule.settings.until))));
+    } else if (rule.settings.mode == policy::Mode::monitor && is_protected(rule)) {
+      findings.push_back(
+          about(note, policy, rule, Setting::mode,
+                rule.settings.until
+                    ? fmt::format("lets clear connections through until {}",
+                                  day_text(*rule.settings.until))
+                    : "lets clear connections through; until = \"YYYY-MM-DD\" would end that"));
+    }
+  }
+}
+
+void check_groups(const Policy& policy, Findings& findings) {
+  for (const Rule& rule : policy.rules()) {
+    if (!is_protected(rule)) continue;
+    for (const policy::Group& group : rule.settings.groups) {
+      if (!group.required || engine::has_group(group.name)) continue;
+      findings.push_back(about(error, policy, rule, Setting::groups,
+                               fmt::format("the group {} is required, but the OpenSSL in use does "
+                                           "not have it; without the ! it is left out",
+                                           group.name)));
+    }
+  }
+}
+
+}  // namespace
+
+Findings check_rules(const Policy& policy) {
+  Findings findings;
+  check_reachable(policy, findings);
+  check_both_ends(policy, findings);
+  check_exceptions(policy, findings);
+  check_groups(policy, findings);
+  return findings;
+}
+
+}  // namespace gaiter::cli
