@@ -233,6 +233,20 @@ def test_what_stunnel_has_and_gaiter_has_not_is_named(stunnel):
     assert "# Not needed: setuid (line 2), pid (line 3)." in result.out
 
 
+def test_a_converted_policy_is_good_after_the_imports_that_it_names(stunnel, tmp_path):
+    converted = run("policy", "convert", stunnel).out
+    policy = tmp_path / "gaiter.conf"
+    policy.write_text(converted)
+    keyring = tmp_path / "keyring"
+    commands = re.findall(r"^#   gaiter (keyring import .*)$", converted, re.MULTILINE)
+    assert len(commands) == 3
+    for command in commands:
+        imported = run(*command.split(), "--keyring", keyring)
+        assert imported.code == 0, imported.err
+    result = run("check", policy, "--keyring", keyring, "--json")
+    assert result.code < 2, result.out
+
+
 def test_statements_of_at_tls_become_rules(at_tls):
     result = run("policy", "convert", at_tls)
     assert result.code == 1
@@ -261,6 +275,16 @@ def test_what_at_tls_has_and_gaiter_has_not_is_named(at_tls):
                        ("TTLSRule                      OffByJob", "left out")):
         assert said in " ".join(notes.pop(line_of(AT_TLS, word))), word
     assert not notes
+
+
+def test_a_converted_at_tls_policy_is_good(at_tls, tmp_path):
+    policy = tmp_path / "gaiter.conf"
+    policy.write_text(run("policy", "convert", at_tls).out)
+    keyring = tmp_path / "keyring"
+    assert run("keyring", "create", "Redis-Server", "--keyring", keyring).code == 0
+    (tmp_path / "user.map").write_text("")
+    result = run("check", policy, "--keyring", keyring)
+    assert result.code < 2, result.out
 
 
 @pytest.mark.parametrize("text, line, said", [
