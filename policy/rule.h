@@ -31,11 +31,13 @@ struct Address {
 struct AddressRange {
   Address first;
   Address last;  // included
+  bool operator==(const AddressRange&) const = default;
 };
 
 struct PortRange {
   uint16_t first;
   uint16_t last;  // included
+  bool operator==(const PortRange&) const = default;
 };
 
 // "10.0.0.0/8, 10.1.2.3-10.1.2.9", "6379, 6000-6100"; "any" for an empty list.
@@ -77,6 +79,14 @@ struct Rule {
                                             : settings.role == Role::server;
   }
 };
+
+// Whether they are for the same connections, by what they say themselves.
+inline bool same_conditions(const Rule& a, const Rule& b) {
+  return a.direction == b.direction && a.local == b.local && a.remote == b.remote &&
+         a.local_ports == b.local_ports && a.remote_ports == b.remote_ports &&
+         a.programs == b.programs && a.users == b.users && a.groups == b.groups &&
+         a.units == b.units;
+}
 
 // Who makes or accepts a connection. Refers to what its maker owns.
 struct Process {

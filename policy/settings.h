@@ -51,6 +51,7 @@ std::string_view to_string(Accelerator);
 struct SniEntry {
   std::string pattern;              // lower case: "www.example", "*.example"
   std::vector<std::string> labels;  // as Settings::certificates
+  bool operator==(const SniEntry&) const = default;
 };
 
 // One attribute of a distinguished name: type "CN", value with escapes undone.
@@ -58,6 +59,7 @@ struct SniEntry {
 struct NameAttribute {
   std::string type;
   std::string value;
+  bool operator==(const NameAttribute&) const = default;
 };
 
 // Whom a rule allows or denies: what a verified certificate has to have.
@@ -77,6 +79,7 @@ struct PeerPattern {
   // lower-case hex digits, an address as "10.0.0.0/8" or "2001:db8::1".
   std::string text;
   std::vector<NameAttribute> name = {};  // of subject and issuer
+  bool operator==(const PeerPattern&) const = default;
 };
 std::string_view to_string(PeerPattern::Kind);
 
@@ -85,6 +88,7 @@ std::string_view to_string(PeerPattern::Kind);
 struct Group {
   std::string name;  // as OpenSSL calls it: "X25519MLKEM768", "P-256"
   bool required = false;
+  bool operator==(const Group&) const = default;
 };
 
 using Sha256 = std::array<uint8_t, 32>;
@@ -95,10 +99,12 @@ struct Session {
   std::chrono::seconds lifetime{7200};  // of tickets and of sessions
   uint32_t tickets = 1;                 // that a server issues; 0 = resumes none
   std::string ticket_keys;              // absolute path; "" = KEYRING/ticket.keys if it exists
+  bool operator==(const Session&) const = default;
 };
 struct Rekey {
   uint64_t bytes = 0;               // sent under one key; 0 = the AEAD's own limit
   std::chrono::seconds seconds{0};  // 0 = no such limit
+  bool operator==(const Rekey&) const = default;
 };
 
 struct Settings {
@@ -153,6 +159,8 @@ struct Settings {
   OnChange on_change = OnChange::keep;
   Engine engine = Engine::automatic;
   Accelerator accelerator = Accelerator::automatic;
+
+  bool operator==(const Settings&) const = default;
 };
 
 // How many keys a section can have: one each for the members of Settings, but for

@@ -40,24 +40,45 @@ PrivatePointer* private_table() {
 
 }  // namespace
 
-Connection* Connection::make(State state, ActiveRule* rule) {
+Connection* Connection::make_watched() {
   collect_abandoned_slots();
   void* const memory = arena::allocate(arena::Block::slot);
   if (memory == nullptr) return nullptr;
   auto* const connection = new (memory) Connection;
   connection->drop_private_part();  // of one that ended in another process
-  connection->rule_ = rule;
-  connection->state_.store(state, std::memory_order_release);
+  return connection;
+}
+
+Connection* Connection::make_pending(ActiveRule& rule, ClearText clear) {
+  Connection* const connection = make_watched();
+  if (connection != nullptr) {
+    connection->rule_ = &rule;
+    connection->clear_ = clear;
+    connection->state_.store(State::pending, std::memory_order_release);
+  }
   return connection;
 }
 
 Connection* Connection::make_refused(int error) {
-  Connection* const connection = make(State::failed, nullptr);
+  Connection* const connection = make_watched();
   if (connection != nullptr) {
     connection->error_.store(error);
     connection->reading_.hint.store(Reading::Hint::something);
+    connection->state_.store(State::failed, std::memory_order_release);
   }
   return connection;
+}
+
+std::vector<const ActiveRule*> Connection::rules_in_use() {
+  std::vector<const ActiveRule*> rules;
+  for (uint32_t number = arena::handed_out(arena::Block::slot); number != 0; --number) {
+    auto* const slot = static_cast<const Slot*>(arena::at(arena::Block::slot, number));
+    if (slot->kind != Kind::connection) continue;
+    const auto* const rule =
+        static_cast<const Connection*>(slot)->rule_.load(std::memory_order_relaxed);
+    if (rule != nullptr) rules.push_back(rule);
+  }
+  return rules;
 }
 
 Connection::PrivatePart* Connection::private_part() const {
@@ -157,9 +178,8 @@ void Connection::leave_to_exec() {
 
 void Connection::start_clock() {
   int64_t none = 0;
-  const auto limit =
-      std::chrono::duration_cast<std::chrono::nanoseconds>(handshake_timeout()).count();
-  deadline_.compare_exchange_strong(none, process::now() + limit);
+  if (!is_undecided())
+    deadline_.compare_exchange_strong(none, process::now() + handshake_timeout());
 }
 
 void Connection::end() {

@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "engine/handshake.h"
 #include "engine/records.h"
@@ -26,6 +27,7 @@
 namespace gaiter::shim {
 
 class ActiveRule;
+enum class ClearText : uint8_t;
 struct Registration;
 
 enum class State : uint8_t {
@@ -76,6 +78,7 @@ struct Writing {
   std::atomic<bool> owes_update{false};   // the peer asked for a KeyUpdate
   std::atomic<bool> owes_refusal{false};  // TLS 1.2: no_renegotiation
   bool ended = false;                     // our close_notify is sealed
+  bool drained = false;                   // not because the program wished so
   bool finish = false;                    // shutdown(2) is due when the outbox is empty
   // A send is under way. If the next to hold the lock finds this, it was cut off,
   // and nobody knows how much of it has left.
@@ -94,8 +97,10 @@ class Connection : public Slot {
  public:
   Connection() : Slot(Kind::connection) {}
 
-  // A watched TCP socket (rule == nullptr) or a protected one. nullptr: no memory.
-  static Connection* make(State state, ActiveRule* rule);
+  // A watched TCP socket. nullptr: no memory.
+  static Connection* make_watched();
+  // One that was accepted and is to be protected, unless `clear` has its way.
+  static Connection* make_pending(ActiveRule& rule, ClearText clear);
   // One that is refused from the start.
   static Connection* make_refused(int error);
 
@@ -109,7 +114,10 @@ class Connection : public Slot {
   const sockaddr* remote() const { return reinterpret_cast<const sockaddr*>(&remote_); }
 
   bool is_protected() const { return state() != State::fresh; }
-  ActiveRule& rule() const { return *rule_; }
+  ActiveRule& rule() const { return *rule_.load(std::memory_order_relaxed); }
+  // Every rule that a connection refers to, in whatever process of the family; what
+  // lies at the addresses of others' rules is something else here. Slow.
+  static std::vector<const ActiveRule*> rules_in_use();
 
   // fresh -> connecting, before the TCP connect is tried, so that not one clear
   // byte can leave in between; back to fresh if TCP refused.
@@ -137,6 +145,14 @@ class Connection : public Slot {
   void start_clock();
   int64_t deadline() const { return deadline_.load(std::memory_order_relaxed); }
   int error() const { return error_.load(std::memory_order_relaxed); }
+
+  // ---- clear text after all (connection_clear.cpp) ----
+
+  // Whether it is not known yet if the peer speaks TLS. Not one byte has moved, and
+  // no clock runs until the program has something to say first.
+  bool is_undecided() const;
+  // The program wants to write: the peer has until the deadline to begin TLS.
+  void wants_to_speak();
 
   // ---- data (connection_read.cpp, connection_write.cpp) ----
 
@@ -177,7 +193,12 @@ class Connection : public Slot {
   bool has_unread_data(int fd);
   void reset_by_close(int fd);
   // Both, before the last descriptor is closed, unless the program wants a reset.
-  void part(int fd, int64_t until);
+  // Waits until the rule's close_timeout after `since` at most.
+  void part(int fd, int64_t since);
+  // For a connection whose rule has changed (drain.h): ends it with close_notify if
+  // it is quiet, that is, nothing moved for a second, the last to be asked has
+  // answered, and nothing waits to be sent or read. False: not now.
+  bool end_if_quiet(int fd);
   // No reference is left: gives everything back.
   void end();
 
@@ -193,7 +214,12 @@ class Connection : public Slot {
   PrivatePart* make_private_part();
   void drop_private_part();
 
-  std::chrono::milliseconds handshake_timeout() const;
+  int64_t handshake_timeout() const;
+  int64_t close_timeout() const;
+  Progress look_for_tls(int fd);
+  Progress go_clear(int fd, const std::string& why);
+  ssize_t receive_clear(int fd, engine::IovCursor& sink, int flags) const;
+  ssize_t transmit_clear(int fd, engine::IovCursor& from, int flags) const;
   Progress step_locked(int fd, bool polls);
   Progress check_tcp(int fd);
   bool begin_handshake(int fd);
@@ -238,9 +264,11 @@ class Connection : public Slot {
   std::atomic<State> state_{State::fresh};
   std::atomic<int> error_{0};
   std::atomic<int> connect_error_{0};
-  ActiveRule* rule_ = nullptr;
-  sockaddr_in6 remote_{};  // or a sockaddr_in
-  uint64_t cookie_ = 0;    // SO_COOKIE; 0 = not protected yet
+  std::atomic<ActiveRule*> rule_ = nullptr;
+  std::atomic<ClearText> clear_{};     // what is still possible
+  std::atomic<bool> is_clear_{false};  // state fresh, for good: it turned out so
+  sockaddr_in6 remote_{};              // or a sockaddr_in
+  uint64_t cookie_ = 0;                // SO_COOKIE; 0 = not protected yet
   std::atomic<int64_t> deadline_{0};
   std::atomic<uint32_t> steps_{0};  // of the handshake, by whichever process
   int64_t began_ = 0;
@@ -250,10 +278,6 @@ class Connection : public Slot {
 };
 
 static_assert(sizeof(Connection) <= arena::slot_size);
-
-// How long close(2) and exit(3) may wait in all for TCP to take the last sealed
-// records, which on a plain socket it would hold already. Nanoseconds.
-inline constexpr int64_t goodbye_patience = 1'000'000'000;
 
 // Before close(2) of `fd`: says what must be said if it is the last one of a protected
 // connection.

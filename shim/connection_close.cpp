@@ -14,7 +14,8 @@
 namespace gaiter::shim {
 
 int Connection::shut_down(int fd, int how) {
-  if (state() == State::fresh || state() == State::failed) return real::shutdown(fd, how);
+  if (state() == State::fresh || state() == State::failed || is_undecided())
+    return real::shutdown(fd, how);
   if (how != SHUT_RD && how != SHUT_WR && how != SHUT_RDWR) {
     errno = EINVAL;
     return -1;
@@ -22,7 +23,7 @@ int Connection::shut_down(int fd, int how) {
   // close_notify can only be said in a connection that is secure.
   if (state() != State::open && secure(fd, 0, SO_SNDTIMEO) != 0 && errno == EAGAIN)
     return real::shutdown(fd, how);
-  if (how != SHUT_RD) say_goodbye(fd, is_blocking(fd) ? process::now() + goodbye_patience : 0);
+  if (how != SHUT_RD) say_goodbye(fd, is_blocking(fd) ? process::now() + close_timeout() : 0);
   if (how != SHUT_WR) reading_.shut = true;
   // The FIN goes behind what the socket did not take yet, whenever that leaves.
   LockGuard guard(writing_.lock, false);
@@ -75,7 +76,11 @@ void Connection::reset_by_close(int fd) {
   real::setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
 }
 
-void Connection::part(int fd, int64_t until) {
+int64_t Connection::close_timeout() const {
+  return std::chrono::nanoseconds(rule().settings().close_timeout).count();
+}
+
+void Connection::part(int fd, int64_t since) {
   linger wish{};
   socklen_t length = sizeof wish;
   if (real::getsockopt(fd, SOL_SOCKET, SO_LINGER, &wish, &length) == 0 && wish.l_onoff != 0 &&
@@ -86,7 +91,7 @@ void Connection::part(int fd, int64_t until) {
     reset_by_close(fd);
     return;
   }
-  say_goodbye(fd, until);
+  if (state() == State::open) say_goodbye(fd, since + close_timeout());
   swallow_control(fd);
   if (unsent_bytes() == 0 || state() != State::open || writing_.sending) return;
   // What the program was told is sent will be: TCP would see to it by itself.
@@ -100,7 +105,7 @@ void before_close(int fd) {
   Connection* const connection = as_connection(slot);
   if (connection == nullptr || !connection->is_protected() || !is_last_descriptor(*slot.get()))
     return;
-  connection->part(fd, process::now() + goodbye_patience);
+  connection->part(fd, process::now());
 }
 
 // Input that nobody will read would turn the FIN of close(2) into a reset, which

@@ -31,8 +31,8 @@ std::string session_key(const sockaddr* remote, const std::string& server_name) 
 
 }  // namespace
 
-std::chrono::milliseconds Connection::handshake_timeout() const {
-  return rule_->settings().handshake_timeout;
+int64_t Connection::handshake_timeout() const {
+  return std::chrono::nanoseconds(rule().settings().handshake_timeout).count();
 }
 
 Progress Connection::step(int fd, bool polls) {
@@ -78,7 +78,7 @@ Progress Connection::check_tcp(int fd) {
 }
 
 bool Connection::begin_handshake(int fd) {
-  auto context = rule_->context();
+  auto context = rule().context();
   if (!context) {
     refuse(fd, context.error());
     return false;
@@ -88,7 +88,7 @@ bool Connection::begin_handshake(int fd) {
     refuse(fd, {Cause::local, "out of memory", ""});
     return false;
   }
-  std::string key = rule_->inbound() ? "" : session_key(remote(), mine->server_name);
+  std::string key = rule().is_tls_server() ? "" : session_key(remote(), mine->server_name);
   mine->handshake = engine::Handshake::start(*context, mine->server_name, std::move(key));
   began_ = process::now();
   state_.store(State::handshaking, std::memory_order_release);
@@ -103,6 +103,10 @@ Progress Connection::step_locked(int fd, bool polls) {
   if (state() == State::open) return Progress::done;
   if (state() == State::failed || state() == State::fresh) return Progress::failed;
 
+  if (is_undecided()) {
+    const Progress seen = look_for_tls(fd);
+    if (seen != Progress::done) return seen;
+  }
   start_clock();
   if (process::now() >= deadline()) {
     // A peer that keeps us waiting gets a reset, not a polite end.
@@ -117,7 +121,7 @@ Progress Connection::step_locked(int fd, bool polls) {
   if (!ensure_inbox()) return refuse(fd, {Cause::local, "out of memory", ""});
 
   bool hungry =
-      rule_->inbound() || (mine != nullptr && mine->handshake != nullptr);  // a client speaks first
+      rule().is_tls_server() || (mine != nullptr && mine->handshake != nullptr);  // or it begins
   std::vector<uint8_t> output;
   for (;;) {
     if (!flush(fd, MSG_DONTWAIT)) {
@@ -181,9 +185,9 @@ void Connection::install(int fd, engine::Secured secured) {
 }
 
 Progress Connection::refuse(int fd, const Failure& failure) {
-  log_refused(*rule_, fd, remote(), failure);
+  log_refused(rule(), fd, remote(), failure);
   flush(fd, MSG_DONTWAIT);  // the alert
-  fail(errno_of(failure.cause, rule_->inbound()));
+  fail(errno_of(failure.cause, rule().inbound()));
   // The alert must arrive before the reset that unread input would cause.
   real::shutdown(fd, SHUT_WR);
   return Progress::failed;
@@ -202,7 +206,7 @@ int Connection::secure(int fd, int flags, int timeout_option) {
   const auto ask_if_waits = [&] { waits = (flags & MSG_DONTWAIT) == 0 && is_blocking(fd); };
   // A client always has to wait for an answer, a server may find one.
   const State before = state();
-  if ((before == State::connecting || before == State::handshaking) && !rule_->inbound())
+  if ((before == State::connecting || before == State::handshaking) && !rule().is_tls_server())
     ask_if_waits();
   for (;;) {
     const Progress progress = step(fd, waits.value_or(false));

@@ -1,5 +1,6 @@
 // Ciphertext in, the program's bytes out.
 #include <poll.h>
+#include <sys/ioctl.h>
 
 #include <cerrno>
 #include <cstring>
@@ -159,7 +160,8 @@ void Connection::break_off(int fd, const char* cause, const char* reason) {
 }
 
 ssize_t Connection::receive(int fd, IovCursor sink, int flags) {
-  if (state() != State::open && secure(fd, flags, SO_RCVTIMEO) != 0) return -1;
+  if (state() != State::open && secure(fd, flags, SO_RCVTIMEO) != 0)
+    return is_clear_ ? receive_clear(fd, sink, flags) : -1;
   LockGuard guard(reading_.lock, false);
   if (!guard.held()) {
     if (guard.result() == LockResult::busy && (flags & MSG_DONTWAIT) == 0 && is_blocking(fd)) {
@@ -281,7 +283,7 @@ bool Connection::await_more(int fd, int64_t until) {
 // FIN came: right after close_notify, or the stream was cut off.
 void Connection::note_end(int fd) {
   if (reading_.ended || reading_.cut_off) return;
-  if (reading_.shut || rule_->settings().truncation == policy::Truncation::eof) {
+  if (reading_.shut || rule().settings().truncation == policy::Truncation::eof) {
     reading_.ended = true;
     return;
   }
@@ -369,7 +371,11 @@ ssize_t Connection::count(int fd, size_t length, int flags) {
 }
 
 ssize_t Connection::readable_bytes(int fd) {
-  if (step(fd) != Progress::done) return 0;
+  if (step(fd) != Progress::done) {
+    int waiting = 0;
+    if (is_clear_) real::ioctl(fd, FIONREAD, &waiting);
+    return waiting;
+  }
   LockGuard guard(reading_.lock, false);
   if (!guard.held()) return 0;
   const int saved_errno = errno;

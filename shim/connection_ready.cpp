@@ -27,15 +27,22 @@ uint32_t Connection::ready(int fd, uint32_t wanted, uint32_t kernel, const Regis
     if (kernel == 0) {
       // The kernel will tell when TCP is connected, and when the peer speaks.
       if (now == State::connecting) return 0;
+      // Edges of both kinds are asked for without a wish to write.
+      if ((wanted & out_bits) != 0 && (wanted & EPOLLET) == 0) wants_to_speak();
       start_clock();
-      const bool must_begin = now == State::pending && !rule_->inbound();
-      if (!must_begin && process::now() < deadline()) return 0;
+      const bool must_begin = now == State::pending && !rule().is_tls_server();
+      if (!must_begin && (deadline() == 0 || process::now() < deadline())) return 0;
     }
     const Progress progress = step(fd);
     errno = saved_errno;
     now = state();
     if (now == State::fresh) {  // TCP refused; the kernel was asked for less than all
       if ((kernel & POLLHUP) != 0) kernel |= in_bits | out_bits | POLLRDHUP;
+      if (is_clear_) {
+        // An epoll set's kernel was asked anew, and will tell by itself.
+        if (asking != nullptr) return 0;
+        kernel |= out_bits;  // nothing was written yet
+      }
       return kernel & (wanted | always_bits);
     }
     if (progress == Progress::wait_other) return ask_again;

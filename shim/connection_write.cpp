@@ -222,7 +222,9 @@ size_t Connection::send_batch(int fd, Batch& batch, size_t plaintext, int flags,
 }
 
 ssize_t Connection::transmit(int fd, IovCursor from, size_t length, int flags) {
+  if (is_undecided()) wants_to_speak();
   if (state() != State::open && secure(fd, flags, SO_SNDTIMEO) != 0) {
+    if (is_clear_) return transmit_clear(fd, from, flags);
     if (errno == EPIPE) return broken_pipe(flags);
     return -1;
   }
@@ -244,7 +246,11 @@ ssize_t Connection::transmit(int fd, IovCursor from, size_t length, int flags) {
 
 // Whether new data may be sealed now; if not, -1 and errno (0 = go on).
 int Connection::ready_to_write(int fd, int flags) {
-  if (writing_.ended) return static_cast<int>(broken_pipe(flags));
+  if (writing_.ended) {
+    if (!writing_.drained) return static_cast<int>(broken_pipe(flags));
+    errno = ECONNRESET;
+    return -1;
+  }
   if (writing_.outbox.urgent() && !flush(fd, flags)) {
     if (errno == EPIPE) return static_cast<int>(broken_pipe(flags));
     return -1;
@@ -313,7 +319,9 @@ void Connection::take_deferred(Batch& batch) {
 }
 
 ssize_t Connection::transmit_file(int fd, int in, off_t* offset, size_t count) {
-  if (state() != State::open && secure(fd, 0, SO_SNDTIMEO) != 0) return -1;
+  if (is_undecided()) wants_to_speak();
+  if (state() != State::open && secure(fd, 0, SO_SNDTIMEO) != 0)
+    return is_clear_ ? real::sendfile(fd, in, offset, count) : -1;
   LockGuard guard(writing_.lock, is_blocking(fd));
   if (!guard.held()) {
     errno = EAGAIN;

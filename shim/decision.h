@@ -1,46 +1,35 @@
-// From a socket's addresses to what must happen to it: the policy, loaded when
-// first needed, and one TLS context per rule.
+// From a socket's addresses to what must happen to it, by the policy in use.
 #pragma once
 
 #include <sys/socket.h>
 
-#include <memory>
-#include <optional>
-#include <string>
-
-#include "engine/context.h"
 #include "policy/policy.h"
+#include "shim/active_rule.h"
+#include "shim/live.h"
 
 namespace gaiter::shim {
 
-// A rule in use. Lives as long as the process.
-class ActiveRule {
- public:
-  ActiveRule(const policy::Rule& rule, std::string keyring_path);
-
-  const policy::Rule& rule() const { return rule_; }
-  const policy::Settings& settings() const { return rule_.settings; }
-  bool inbound() const { return rule_.direction == policy::Direction::inbound; }
-
-  // The TLS context, made at the first call that succeeds: keyring read, keys
-  // checked. Slow then (see Context::make), cheap afterwards.
-  std::expected<std::shared_ptr<const engine::Context>, engine::Failure> context();
-
- private:
-  const policy::Rule& rule_;
-  const std::string keyring_path_;
-  std::shared_ptr<const engine::Context> context_;
-};
-
 enum class Verdict : uint8_t { pass, block, protect };
 
+// Whether a connection may go on in clear after all, if it turns out that the peer
+// does not speak TLS.
+enum class ClearText : uint8_t {
+  never,
+  allowed,   // tls = "optional"
+  observed,  // mode = "monitor": and the log is told what enforcing would have done
+};
+
 struct Decision {
-  Verdict verdict;
-  ActiveRule* rule;      // of protect, and of block if a rule said so
-  const char* why = "";  // of block, in words
+  Verdict verdict = Verdict::pass;
+  ActiveRule* rule = nullptr;  // of protect; of pass and block, if a rule said so
+  const char* why = "";        // of block, in words
+  ClearText clear = ClearText::never;
+  live::Use use{};  // of the rule, until a connection refers to it
 };
 
 // What must happen to a TCP connection. `remote` may be nullptr at listen(2).
+// A connection that is only observed (mode = "monitor") is let pass, unless it
+// came in: then it is to be protected if its peer speaks TLS.
 Decision decide(policy::Direction direction, const sockaddr* local, const sockaddr* remote);
 
 // False if decide() would say pass to anything: no rule of that direction and
@@ -50,8 +39,9 @@ inline bool has_rules() {
   return concerned(policy::Direction::inbound) || concerned(policy::Direction::outbound);
 }
 
-// Around fork(2): the locks in here must be free in the child.
-void decisions_before_fork();
-void decisions_after_fork();
+// While this process may still read keys (listen(2), before chroot(2) or setuid(2)):
+// reads those of connections to others too, if it is one that may give up its rights,
+// and that has asked for a policy at all.
+void prepare_identities();
 
 }  // namespace gaiter::shim

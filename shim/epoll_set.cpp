@@ -35,6 +35,13 @@ SlotRef set_of(int epfd, bool create) {
   return fd_table::find(epfd);
 }
 
+// Whoever sleeps in the entry's set must get up for the deadline, if there is one.
+void mind_deadline(Registration& entry) {
+  const int64_t deadline = entry.connection->deadline();
+  if (deadline != 0 && note_deadline(*entry.set, deadline) && entry.set->waiters.load() != 0)
+    kick(entry);
+}
+
 // The state is looked at anew, as the kernel does at ADD and MOD.
 void rearm(Registration& entry) {
   entry.armed = true;
@@ -45,9 +52,9 @@ void rearm(Registration& entry) {
   if (is_under_way(state)) {
     if (state == State::connecting) return;
     connection.start_clock();
-    // Whoever sleeps in this set must get up for the deadline.
-    if (note_deadline(*entry.set, connection.deadline()) && entry.set->waiters.load() != 0)
-      kick(entry);
+    // Edges of both kinds are asked for without a wish to write.
+    if ((entry.events & (EPOLLOUT | EPOLLET)) == EPOLLOUT) connection.wants_to_speak();
+    mind_deadline(entry);
   } else if (connection.read_hint() != Reading::Hint::nothing) {
     entry.pending |= EPOLLIN;
     if (state == State::failed) entry.pending |= EPOLLOUT;
@@ -173,7 +180,7 @@ void epoll_state_changed(Connection& connection) {
     synchronise(entry);
     const State state = connection.state();
     if (is_under_way(state)) {
-      note_deadline(*entry.set, connection.deadline());
+      mind_deadline(entry);
       return;
     }
     if (!connection.output_waits()) entry.pending |= EPOLLOUT;

@@ -53,6 +53,21 @@ bool take_charge(int fd, Connection* connection, bool close_on_exec = false) {
 // Whether libc's streams read or write there by themselves.
 bool has_stream(int fd, const Connection& connection) { return connection.streamed || fd <= 2; }
 
+// A connection that mode = "monitor" lets go in clear: what can be known without a
+// byte.
+int connect_observed(int fd, const sockaddr* address, socklen_t length, ActiveRule& rule,
+                     const sockaddr* remote) {
+  Address present;
+  socklen_t present_length = sizeof present.storage;
+  const bool only_asks = getpeername(fd, present.get(), &present_length) == 0;
+  const int result = real::connect(fd, address, length);
+  if (only_asks || (result != 0 && errno != EINPROGRESS)) return result;
+  const int saved_errno = errno;
+  report_observed(rule, fd, remote);
+  errno = saved_errno;
+  return result;
+}
+
 int connect_protected(int fd, const sockaddr* address, socklen_t length, Connection& connection,
                       ActiveRule& rule) {
   const bool needs_relay = has_stream(fd, connection);
@@ -60,9 +75,10 @@ int connect_protected(int fd, const sockaddr* address, socklen_t length, Connect
     return refuse_unsupported(EACCES,
                               "a non-blocking connect on a descriptor that libc has a stream on");
   }
-  std::string name = rule.settings().server_name;
-  if (name.empty()) name = names::name_for(address);
-  if (!connection.begin_connect(rule, std::move(name), address)) return fail_with(EALREADY);
+  if (!connection.begin_connect(rule, names::expected_at(rule.settings().server_name, address),
+                                address)) {
+    return fail_with(EALREADY);
+  }
   connection.identify(fd);
   connection.hide_from_exec();
   int result = -1;
@@ -115,10 +131,13 @@ int adopt_accepted(int fd, Address& remote, int flags) {
   if (!local_address(fd, local)) return let_go();
   if (remote.storage.ss_family == AF_UNSPEC) getpeername(fd, remote.get(), &length);
   const Decision decision = decide(Direction::inbound, local.get(), remote.get());
-  if (decision.verdict == Verdict::pass) return let_go();
+  if (decision.verdict == Verdict::pass) {
+    if (decision.clear == ClearText::observed) report_observed(*decision.rule, fd, remote.get());
+    return let_go();
+  }
   Connection* connection;
   if (decision.verdict == Verdict::protect) {
-    connection = Connection::make(State::pending, decision.rule);
+    connection = Connection::make_pending(*decision.rule, decision.clear);
     if (connection != nullptr) {
       connection->set_remote(remote.get());
       connection->identify(fd);
@@ -154,7 +173,7 @@ int hook_socket(int domain, int type, int protocol) {
   if ((protocol == 0 || protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP) &&
       concerned(gaiter::policy::Direction::outbound)) {
     // Watched from here on, since it may enter epoll sets before it connects.
-    if (!take_charge(fd, Connection::make(State::fresh, nullptr))) {
+    if (!take_charge(fd, Connection::make_watched())) {
       real::close(fd);
       return fail_with(ENOMEM);
     }
@@ -193,13 +212,17 @@ int hook_connect(int fd, const sockaddr* address, socklen_t length) {
       getpeername(fd, present.get(), &present_length) == 0) {
     return real::connect(fd, address, length);
   }
-  if (decision.verdict == Verdict::pass) return real::connect(fd, address, length);
+  if (decision.verdict == Verdict::pass) {
+    if (decision.clear == ClearText::observed)
+      return connect_observed(fd, address, length, *decision.rule, remote.get());
+    return real::connect(fd, address, length);
+  }
   if (decision.verdict == Verdict::block) {
     log_blocked(decision.rule, fd, remote.get(), decision.why);
     return fail_with(EACCES);
   }
   if (connection == nullptr) {
-    if (!take_charge(fd, Connection::make(State::fresh, nullptr))) return fail_with(ENOMEM);
+    if (!take_charge(fd, Connection::make_watched())) return fail_with(ENOMEM);
     slot = fd_table::find(fd);
     connection = as_connection(slot);
     if (connection == nullptr) return fail_with(EBADF);
@@ -232,24 +255,27 @@ int hook_listen(int fd, int backlog) {
     leave(*watched, Slot::descriptor);
   }
   Address local;
-  bool is_protected_port = false;
-  if (concerned(gaiter::policy::Direction::inbound) && local_address(fd, local)) {
+  const bool is_internet = local_address(fd, local);
+  if (concerned(gaiter::policy::Direction::inbound) && is_internet) {
     const Decision decision = decide(gaiter::policy::Direction::inbound, local.get(), nullptr);
     if (decision.verdict == Verdict::block) {
       log_blocked(decision.rule, fd, nullptr, decision.why);
       return fail_with(EACCES);
     }
     // Keys are read now: later the program may have given up the right to.
-    if (decision.verdict == Verdict::protect) {
-      if (const auto context = decision.rule->context(); !context) {
+    if (decision.rule != nullptr && decision.rule->may_protect()) {
+      const auto context = decision.rule->context();
+      if (!context && decision.clear == ClearText::observed) {
+        log_observed(*decision.rule, fd, nullptr, &context.error());
+      } else if (!context && decision.verdict == Verdict::protect) {
         log_refused(*decision.rule, fd, nullptr, context.error());
         return fail_with(EACCES);
       }
-      is_protected_port = true;
     }
+    prepare_identities();
   }
   const int result = real::listen(fd, backlog);
-  if (result == 0 && is_protected_port) listeners::add(local.get());
+  if (result == 0 && is_internet) listeners::add(local.get());
   return result;
 }
 

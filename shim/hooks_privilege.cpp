@@ -54,6 +54,13 @@ void read_keys_of_inherited_listeners() {
   errno = saved_errno;
 }
 
+void read_keys() {
+  read_keys_of_inherited_listeners();
+  const int saved_errno = errno;
+  prepare_identities();
+  errno = saved_errno;
+}
+
 }  // namespace
 }  // namespace gaiter::shim
 
@@ -61,30 +68,30 @@ using namespace gaiter::shim;
 
 int hook_chroot(const char* path) {
   // Inside there is neither our core nor a policy: both are loaded while they can be
-  // found. Keys that no listener asks for are not: a sandbox is no place for them.
+  // found.
   const int saved_errno = errno;
   concerned(gaiter::policy::Direction::inbound);
   errno = saved_errno;
-  read_keys_of_inherited_listeners();
+  read_keys();
   return real::chroot(path);
 }
 
 int hook_setuid(uid_t user) {
-  read_keys_of_inherited_listeners();
+  read_keys();
   return real::setuid(user);
 }
 
 int hook_seteuid(uid_t effective) {
-  read_keys_of_inherited_listeners();
+  read_keys();
   return real::seteuid(effective);
 }
 
 int hook_setreuid(uid_t real_user, uid_t effective) {
-  read_keys_of_inherited_listeners();
+  read_keys();
   return real::setreuid(real_user, effective);
 }
 
 int hook_setresuid(uid_t real_user, uid_t effective, uid_t saved) {
-  read_keys_of_inherited_listeners();
+  read_keys();
   return real::setresuid(real_user, effective, saved);
 }

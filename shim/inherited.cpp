@@ -52,13 +52,13 @@ Connection* connection_for(int fd, Ends& ends) {
   if (decision.verdict == Verdict::pass) return nullptr;
   Connection* connection = nullptr;
   if (decision.verdict == Verdict::protect && inbound) {
-    connection = Connection::make(State::pending, decision.rule);
+    connection = Connection::make_pending(*decision.rule, decision.clear);
     if (connection != nullptr) connection->set_remote(ends.remote_address());
   } else if (decision.verdict == Verdict::protect) {
-    connection = Connection::make(State::fresh, nullptr);
-    std::string name = decision.rule->settings().server_name;
-    if (name.empty()) name = names::name_for(ends.remote_address());
+    connection = Connection::make_watched();
     if (connection != nullptr) {
+      std::string name =
+          names::expected_at(decision.rule->settings().server_name, ends.remote_address());
       connection->begin_connect(*decision.rule, std::move(name), ends.remote_address());
       connection->tcp_connected();
     }

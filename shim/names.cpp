@@ -97,6 +97,17 @@ std::string name_for(const sockaddr* address) {
   return in_text(bytes);
 }
 
+std::string expected_at(std::string pattern, const sockaddr* address) {
+  constexpr std::string_view looked_up = "%h";
+  if (pattern.empty()) return name_for(address);
+  for (size_t at = 0; (at = pattern.find(looked_up, at)) != std::string::npos;) {
+    const std::string found = name_for(address);
+    pattern.replace(at, looked_up.size(), found);
+    at += found.size();
+  }
+  return pattern;
+}
+
 void after_fork_in_child() { new (&lock) Lock; }
 
 }  // namespace gaiter::shim::names

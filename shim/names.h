@@ -16,6 +16,10 @@ void remember(const char* name, const sockaddr* address);
 // did last; the address in text if no name led to it.
 std::string name_for(const sockaddr* address);
 
+// The name to expect at `address`, as a rule puts it: "%h" in it stands for name_for(),
+// and "" is that alone.
+std::string expected_at(std::string pattern, const sockaddr* address);
+
 void after_fork_in_child();
 
 }  // namespace gaiter::shim::names

@@ -114,6 +114,43 @@ void log_refused(const ActiveRule& rule, int fd, const sockaddr* remote,
             quoted(failure.reason), quoted(failure.advice));
 }
 
+void log_observed(const ActiveRule& rule, int fd, const sockaddr* remote,
+                  const engine::Failure* failure) {
+  if (failure == nullptr) {
+    log::line(log::Level::info, "monitor rule={} local={} remote={} would=handshake",
+              rule.rule().name, local_end(fd).text, remote_end(remote).text);
+    return;
+  }
+  log::line(
+      log::Level::warning,
+      "monitor rule={} local={} remote={} would=refused cause={} errno={} reason={} advice={}",
+      rule.rule().name, local_end(fd).text, remote_end(remote).text, row_of(failure->cause).word,
+      strerrorname_np(errno_of(failure->cause, rule.inbound())), quoted(failure->reason),
+      quoted(failure->advice));
+}
+
+void report_observed(ActiveRule& rule, int fd, const sockaddr* remote) {
+  if (rule.tls() == policy::Tls::block) {
+    return log::line(log::Level::warning,
+                     "monitor rule={} local={} remote={} would=refused cause=blocked errno=EACCES "
+                     "reason=\"the rule says block\"",
+                     rule.rule().name, local_end(fd).text, remote_end(remote).text);
+  }
+  const auto context = rule.context();
+  log_observed(rule, fd, remote, context ? nullptr : &context.error());
+}
+
+void log_clear(const ActiveRule& rule, int fd, const sockaddr* remote, const std::string& reason) {
+  log::line(log::Level::info, "clear rule={} local={} remote={} reason={}", rule.rule().name,
+            local_end(fd).text, remote_end(remote).text, quoted(reason));
+}
+
+void log_drained(const Connection& connection, int fd) {
+  log::line(log::Level::info, "drained rule={} local={} remote={} reason=\"its rule has changed\"",
+            connection.rule().rule().name, local_end(fd).text,
+            remote_end(connection.remote()).text);
+}
+
 void log_blocked(const ActiveRule* rule, int fd, const sockaddr* remote, const char* why) {
   log::line(log::Level::warning,
             "refused rule={} local={} remote={} cause=blocked errno=EACCES reason={}",

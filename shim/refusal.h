@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include <cstdint>
+#include <string>
 
 #include "engine/failure.h"
 #include "engine/handshake.h"
@@ -19,6 +20,17 @@ int errno_of(engine::Cause cause, bool inbound);
 // One line each. `fd` is the socket, for its local end; `remote` may be nullptr.
 void log_refused(const ActiveRule& rule, int fd, const sockaddr* remote,
                  const engine::Failure& failure);
+// mode = "monitor": the connection goes on in clear, and this is what enforcing
+// would have met. Without `failure`: nothing that can be known from here.
+void log_observed(const ActiveRule& rule, int fd, const sockaddr* remote,
+                  const engine::Failure* failure);
+// The same, of a connection of which no byte has moved yet: what the rule would meet
+// on our own side. May read keys.
+void report_observed(ActiveRule& rule, int fd, const sockaddr* remote);
+// tls = "optional": it goes on in clear, and this is how it was told.
+void log_clear(const ActiveRule& rule, int fd, const sockaddr* remote, const std::string& reason);
+// It was ended because its rule has changed.
+void log_drained(const Connection& connection, int fd);
 void log_blocked(const ActiveRule* rule, int fd, const sockaddr* remote, const char* why);
 void log_secured(const Connection& connection, int fd, const engine::Summary& summary,
                  int64_t nanoseconds);

@@ -33,6 +33,9 @@ void close_span(unsigned first, unsigned last) {
   for (unsigned fd = first; fd <= std::min(last, 65'535U); ++fd) real::close(static_cast<int>(fd));
 }
 
+// For unsent bytes, which nobody else will see to.
+constexpr int64_t patience = 60'000'000'000;
+
 // The relay holds nothing of the program's but the connection.
 void let_go_of_all_but(int fd, int end) {
   const SlotRef kept = fd_table::find(fd);
@@ -149,8 +152,7 @@ void run_relay(int fd, int end) {
   const SlotRef slot = fd_table::find(fd);
   if (Connection* const connection = as_connection(slot)) {
     carry(*connection, fd, end);
-    // Unsent bytes have nobody else to see to them.
-    connection->say_goodbye(fd, process::now() + 60 * goodbye_patience);
+    connection->say_goodbye(fd, process::now() + patience);
     connection->swallow_control(fd);
   }
   real::_exit(0);

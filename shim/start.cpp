@@ -4,10 +4,10 @@
 
 #include "shim/connection.h"
 #include "shim/core.h"
-#include "shim/decision.h"
 #include "shim/exec_environment.h"
 #include "shim/fd_table.h"
 #include "shim/inherited.h"
+#include "shim/live.h"
 #include "shim/log.h"
 #include "shim/new_process.h"
 #include "shim/process.h"
@@ -33,31 +33,31 @@ namespace {
 
 }  // namespace
 
-// In this order, and back: a handshake step may ask for a decision's context,
-// and either may touch the table.
+// In this order, and back: who makes a rule's context uses the engine, and both may
+// touch the table.
 void before_fork() {
+  live::before_fork();
   core::before_fork();
-  decisions_before_fork();
   fd_table::freeze_for_fork();
 }
 
 void after_fork_in_parent() {
   fd_table::thaw_in_parent();
-  decisions_after_fork();
   core::after_fork_in_parent();
+  live::after_fork_in_parent();
 }
 
 void after_fork_in_child() {
   begin_child();
-  decisions_after_fork();
   core::after_fork_in_child();
+  live::after_fork_in_child();
 }
 
 void end_process() {
   if (process::memory_is_borrowed()) return;
   // Closed here and not by the kernel: others may hold these connections too, and
   // count on those that are gone not to be counted.
-  int64_t until = process::now() + goodbye_patience;
+  int64_t now = process::now();
   fd_table::for_each(
       [](int fd, Slot& slot, void* context) {
         if (slot.kind != Kind::connection) return;
@@ -69,7 +69,7 @@ void end_process() {
         fd_table::settle(fd);
         leave(slot, Slot::descriptor);
       },
-      &until);
+      &now);
 }
 
 }  // namespace gaiter::shim

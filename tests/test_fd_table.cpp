@@ -27,7 +27,7 @@ using namespace gaiter::shim;
 
 namespace {
 
-Connection* fresh() { return Connection::make(State::fresh, nullptr); }
+Connection* fresh() { return Connection::make_watched(); }
 
 void blocks_are_distinct_and_come_back(void**) {
   std::set<void*> seen;

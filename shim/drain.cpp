@@ -1,0 +1,80 @@
+#include "shim/drain.h"
+
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <sys/ioctl.h>
+
+#include <atomic>
+
+#include "shim/active_rule.h"
+#include "shim/connection.h"
+#include "shim/fd_table.h"
+#include "shim/process.h"
+#include "shim/real.h"
+#include "shim/refusal.h"
+
+namespace gaiter::shim {
+
+namespace {
+
+constinit std::atomic<bool> some_drain = false;
+
+constexpr uint32_t quiet_time = 1000;  // milliseconds
+
+// By TCP's own book, so that the way of the data keeps none.
+bool is_quiet(int fd, bool asks) {
+  tcp_info info{};
+  socklen_t length = sizeof info;
+  int waiting = 0;
+  if (real::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) != 0 ||
+      real::ioctl(fd, FIONREAD, &waiting) != 0) {
+    return false;
+  }
+  const uint32_t sent = info.tcpi_last_data_sent;
+  const uint32_t received = info.tcpi_last_data_recv;
+  const bool is_answered = asks ? received <= sent : sent <= received;
+  return waiting == 0 && info.tcpi_unacked == 0 && is_answered && sent >= quiet_time &&
+         received >= quiet_time;
+}
+
+}  // namespace
+
+bool Connection::end_if_quiet(int fd) {
+  if (state() != State::open) return state() == State::failed;
+  if (!is_quiet(fd, !rule().inbound())) return false;
+  {
+    const LockGuard reading(reading_.lock, false);
+    // A reader that sleeps in the kernel has nothing either.
+    if (!reading.held() && reading.result() != LockResult::busy) return false;
+    if (reading.held() && reading_.inbox.data != nullptr && !reading_.inbox.drained()) return false;
+    const LockGuard writing(writing_.lock, false);
+    if (!writing.held() || writing_.sending || writing_.outbox.urgent()) return false;
+    writing_.drained = true;
+    reading_.shut = true;
+  }
+  say_goodbye(fd, process::now());
+  // Whoever waits for input is woken, and finds the end of the stream.
+  real::shutdown(fd, SHUT_RD);
+  log_drained(*this, fd);
+  return true;
+}
+
+void begin_to_drain() { some_drain.store(true); }
+
+void drain_quiet_connections() {
+  if (!some_drain.load(std::memory_order_relaxed)) return;
+  bool more = false;
+  fd_table::for_each(
+      [](int fd, Slot& slot, void* context) {
+        if (slot.kind != Kind::connection) return;
+        auto& connection = static_cast<Connection&>(slot);
+        if (connection.is_protected() && connection.state() != State::failed &&
+            connection.rule().is_draining() && !connection.end_if_quiet(fd)) {
+          *static_cast<bool*>(context) = true;
+        }
+      },
+      &more);
+  some_drain.store(more);
+}
+
+}  // namespace gaiter::shim
