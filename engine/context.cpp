@@ -57,7 +57,7 @@ std::expected<std::shared_ptr<const Context>, Failure> Context::make(ContextSett
 std::expected<void, Failure> Context::set_up() {
   if (auto why = contradiction(settings_)) return std::unexpected(std::move(*why));
   if (auto why = missing_engine(settings_)) return std::unexpected(std::move(*why));
-  auto authorisation = Authorisation::compile(settings_.allow, settings_.deny);
+  auto authorisation = Authorisation::compile(settings_);
   if (!authorisation)
     return std::unexpected(
         Failure{Cause::local, authorisation.error(), "gaiter check tells what a pattern may be"});

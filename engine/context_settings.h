@@ -35,6 +35,12 @@ struct Group {
   bool required = false;
 };
 
+// A certificate that fits all of `patterns` stands for the local user `user`.
+struct UserFilter {
+  std::vector<PeerPattern> patterns;
+  std::string user;
+};
+
 // What a server shows to clients that ask for a name: "www.example", or "*.example"
 // for exactly one label more.
 struct NamedIdentities {
@@ -74,6 +80,11 @@ struct ContextSettings {
   std::vector<CrlPtr> crls;
   std::vector<PeerPattern> allow;  // empty = whoever is trusted
   std::vector<PeerPattern> deny;   // wins over allow
+  // Role server: a client's certificate must stand for a user that `user_exists` knows,
+  // which is asked at each handshake.
+  bool map_user = false;
+  std::vector<UserFilter> user_map;
+  bool (*user_exists)(const std::string& user) = nullptr;
 
   // ---- sessions: resumed only where all that decides about the peer is the same ----
   std::string session_scope;                    // names the rule

@@ -6,6 +6,7 @@
 
 #include "engine/alerts.h"
 #include "engine/peer_name.h"
+#include "engine/protocol.h"
 #include "keyring/openssl.h"
 
 namespace gaiter::engine {
@@ -79,6 +80,10 @@ std::string advice_for(Cause cause, int error, Role ours) {
     case Cause::revoked:
       return "replace the " + peer + "'s certificate: its issuer withdrew it";
     default:
+      if (error == X509_V_ERR_UNABLE_TO_GET_CRL || error == X509_V_ERR_CRL_HAS_EXPIRED ||
+          error == X509_V_ERR_CRL_NOT_YET_VALID || error == X509_V_ERR_UNABLE_TO_GET_CRL_ISSUER)
+        return "put a current CRL of its issuer into the keyring, or set revocation to \"soft\" in "
+               "the policy";
       return "have a certificate issued that suits a TLS " + peer;
   }
 }
@@ -104,9 +109,12 @@ Remedy remedy_for(unsigned long code, const ContextSettings& settings) {
     case SSL_R_WRONG_VERSION_NUMBER:
     case SSL_R_NO_PROTOCOLS_AVAILABLE:
       return {Cause::protocol,
-              settings.min_version == Version::tls13
-                  ? "the policy asks for TLS 1.3 (min_version), which the peer does not speak"
-                  : "the peer must speak TLS 1.2 or 1.3"};
+              oldest_version(settings) == Version::tls13
+                  ? "the policy asks for TLS 1.3 (profile, min_version), which the peer does not "
+                    "speak"
+                  : "the peer must speak TLS 1.2 or 1.3 (see min_version and max_version)"};
+    case SSL_R_NO_APPLICATION_PROTOCOL:
+      return {Cause::protocol, "the client offers none of the protocols of alpn in the policy"};
     case SSL_R_NO_SHARED_CIPHER:
     case SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM:
     case SSL_R_NO_SHARED_SIGNATURE_ALGORITHMS:

@@ -8,6 +8,7 @@
 #include <optional>
 #include <utility>
 
+#include "engine/authorisation.h"
 #include "engine/diagnosis.h"
 #include "engine/first_bytes.h"
 #include "engine/fork_guard.h"
@@ -185,8 +186,11 @@ Handshake::State OpenSslHandshake::complete(std::vector<uint8_t>& output) {
 Summary OpenSslHandshake::summarize(BackEnd back_end) const {
   SSL* const ssl = driver_->ssl();
   return {static_cast<Version>(SSL_version(ssl)),
-          SSL_CIPHER_standard_name(SSL_get_current_cipher(ssl)), back_end,
-          SSL_session_reused(ssl) == 1, peer()};
+          SSL_CIPHER_standard_name(SSL_get_current_cipher(ssl)),
+          back_end,
+          SSL_session_reused(ssl) == 1,
+          peer(),
+          context_->authorisation().user_of(SSL_get0_peer_certificate(ssl))};
 }
 
 std::string OpenSslHandshake::peer() const {

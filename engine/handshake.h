@@ -25,6 +25,7 @@ struct Summary {
   BackEnd back_end;
   bool resumed;
   std::string peer;  // the peer certificate's subject or first SAN; "" if it showed none
+  std::string user;  // the local user that it stands for; "" without map_user
 };
 
 // Client, TLS 1.3: gives NewSessionTicket records to OpenSSL so that the session

@@ -106,6 +106,12 @@ std::optional<Sha256> session_scope(const ContextSettings& settings) {
   scope.add(static_cast<uint64_t>(settings.client_auth));
   scope.add(settings.allow);
   scope.add(settings.deny);
+  scope.add(static_cast<uint64_t>(settings.map_user));
+  scope.add(settings.user_map.size());
+  for (const UserFilter& filter : settings.user_map) {
+    scope.add(filter.patterns);
+    scope.add(filter.user);
+  }
   add_trust(scope, settings.trust.get());
   scope.add(static_cast<uint64_t>(settings.revocation));
   std::vector<Sha256> crls;

@@ -76,6 +76,9 @@ std::optional<Failure> contradiction(const ContextSettings& settings) {
     return is_local("allow and deny go by a certificate that nobody verifies",
                     client ? "set verify to \"full\" or \"chain\" in the policy"
                            : "set client_auth to \"required\" or \"optional\" in the policy");
+  if (settings.map_user && (client || !uses_chain(settings)))
+    return is_local("map_user goes by a client's certificate, which is not asked for",
+                    "set client_auth to \"required\" in the policy");
   if (client && settings.verify == PeerCheck::pinned && settings.pins.empty())
     return is_local("verify is \"pinned\", but there are no pins", "set pins in the policy");
   if (client && !settings.pins.empty() && settings.verify == PeerCheck::none)

@@ -73,6 +73,9 @@ struct Reading {
 };
 
 struct Writing {
+  // A KeyUpdate is due: by the AEAD's limit, or by the policy.
+  bool rekey_is_due() const;
+
   Lock lock;
   std::atomic<bool> urgent{false};        // outbox.urgent(), for readers without the lock
   std::atomic<bool> owes_update{false};   // the peer asked for a KeyUpdate
@@ -80,6 +83,7 @@ struct Writing {
   bool ended = false;                     // our close_notify is sealed
   bool drained = false;                   // not because the program wished so
   bool finish = false;                    // shutdown(2) is due when the outbox is empty
+  int64_t rekey_at = 0;  // when the policy wants new keys (process::now()); 0 = never
   // A send is under way. If the next to hold the lock finds this, it was cut off,
   // and nobody knows how much of it has left.
   bool sending = false;
@@ -247,6 +251,7 @@ class Connection : public Slot {
   bool append(const uint8_t* data, size_t length, bool deferred);
   bool flush(int fd, int flags);
   void pay_debts();
+  void start_rekey_clock();
   void settle_debts(int fd);
   void send_alert(int fd, engine::Alert alert);
   void release_outbox();

@@ -168,6 +168,7 @@ void Connection::install(int fd, engine::Secured secured) {
   PrivatePart* const mine = private_part();
   reading_.state = secured.read;
   writing_.state = secured.write;
+  start_rekey_clock();
   explicit_bzero(&secured.read, sizeof secured.read);
   explicit_bzero(&secured.write, sizeof secured.write);
   mine->handshake.reset();

@@ -4,6 +4,7 @@
 
 #include "keyring/keyring.h"
 #include "keyring/ticket_keys.h"
+#include "policy/user_map.h"
 
 namespace gaiter::shim {
 namespace {
@@ -112,6 +113,19 @@ std::vector<engine::PeerPattern> patterns_of(const std::vector<policy::PeerPatte
   return made;
 }
 
+Made add_user_map(const policy::Rule& rule, engine::ContextSettings& wanted) {
+  const std::string& file = rule.settings.map_file;
+  auto filters = policy::load_user_map(file.empty() ? policy::default_user_map(rule.file) : file);
+  if (!filters)
+    return std::unexpected(engine::Failure{engine::Cause::local, filters.error().text(),
+                                           "it is the policy's map_file; see docs/tls.md"});
+  wanted.map_user = true;
+  wanted.user_exists = policy::is_local_user;
+  for (const policy::UserFilter& filter : *filters)
+    wanted.user_map.push_back({patterns_of(filter.patterns), filter.user});
+  return {};
+}
+
 // What the policy alone says.
 engine::ContextSettings settings_of(const policy::Rule& rule) {
   const policy::Settings& settings = rule.settings;
@@ -204,6 +218,9 @@ std::expected<engine::ContextSettings, engine::Failure> context_settings(
     if (auto done = add_trust(*keyring, wanted); !done)
       return std::unexpected(std::move(done.error()));
   if (!server) return wanted;
+  if (settings.map_user)
+    if (auto done = add_user_map(rule, wanted); !done)
+      return std::unexpected(std::move(done.error()));
   for (const policy::SniEntry& entry : settings.sni) {
     engine::NamedIdentities& named = wanted.sni.emplace_back();
     named.pattern = entry.pattern;

@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "engine/handshake.h"
+#include "engine/ticket_keys.h"
 #include "shim/log.h"
 
 // From core_stubs.S. Absent where the core is linked in (unit tests).
@@ -77,6 +78,8 @@ bool load() {
     return true;
   // Two threads may do this at once: they find the same.
   if (gaiter_core_table_name != nullptr && !open_core()) return false;
+  // Now, since the program may fork its workers next.
+  engine::make_own_ticket_key();
   loaded.store(true, std::memory_order_release);
   return true;
 }

@@ -162,11 +162,12 @@ void log_secured(const Connection& connection, int fd, const engine::Summary& su
                  int64_t nanoseconds) {
   if (!log::wanted(log::Level::info)) return;
   log::line(log::Level::info,
-            "secured rule={} local={} remote={} version={} suite={} aead={} peer={} resumed={} "
+            "secured rule={} local={} remote={} version={} suite={} aead={} peer={}{} resumed={} "
             "handshake_ms={:.1f}",
             connection.rule().rule().name, local_end(fd).text, remote_end(connection.remote()).text,
             version_name(summary.version), summary.suite,
             quoted(engine::describe(summary.back_end)), quoted(summary.peer),
+            summary.user.empty() ? "" : " user=" + quoted(summary.user),
             summary.resumed ? "yes" : "no", static_cast<double>(nanoseconds) / 1e6);
 }
 

@@ -3,6 +3,7 @@ name, profiles, application protocols, session tickets, key updates, the engine.
 
 import os
 import ssl
+import time
 
 import pytest
 
@@ -252,12 +253,15 @@ def test_as_many_tickets_as_the_policy_says(echo, processes, ca, tickets):
 
 # ---- records ----
 
-def test_keys_are_changed_as_often_as_the_policy_says(echo, processes, ca):
-    _, port = echo(rekey={"bytes": 16384})
+@pytest.mark.parametrize("rekey", [{"bytes": 16384}, {"seconds": 1}])
+def test_keys_are_changed_as_often_as_the_policy_says(echo, processes, ca, rekey):
+    _, port = echo(rekey=rekey)
     client = processes.start(peers.openssl_client(port, ca, "1.3", extra=("-msg",)), stdin="pipe")
-    for _ in range(5):
+    while b"KeyUpdate" not in client.stdout():
         client.write(b"hello\n")
-    client.wait_output(b"KeyUpdate")
+        time.sleep(0.1)
+    client.write(b"bye\n")  # both ends have new keys
+    client.wait_output(b"\nbye")
     client.close_stdin()
     assert client.wait(10) == 0, client.describe()
 

@@ -2,6 +2,7 @@
 both kinds of peers. A peer that is genuine but not wanted is told access_denied."""
 
 import hashlib
+import os
 import ssl
 
 import pytest
@@ -108,6 +109,28 @@ def test_a_pin_needs_no_trust(dial, tls_server, pki):
     _, port = tls_server(pki.stranger_server)
     results = dial(port, "send:x", "close", verify="pinned", pins=[pin(pki.stranger_server)])
     assert results["connect"] == ["ok"]
+
+
+@pytest.mark.parametrize("line, cause", [
+    ("subject:CN=batch root", None),
+    ("subject:CN=other root", "no local user"),
+    ("dns:*.apps.internal no-such-user", "not in /etc/passwd"),
+], ids=["mapped", "unmapped", "no-user"])
+def test_a_client_must_stand_for_a_local_user(serve, pki, ca, place, server_side, line, cause):
+    with open(os.path.join(server_side.policy.path, "user.map"), "w", encoding="ascii") as out:
+        out.write(line + "\n")
+    server, port = serve("recv", "send:welcome", "close", client_auth="required", map_user=True)
+    context = peers.client_context(ca, "1.3", pki.batch.files(place, "batch"))
+    if cause is None:
+        assert visit(port, context) == b"welcome"
+        event, = server_side.secured()
+        assert event["user"] == "root"
+    else:
+        with pytest.raises(ssl.SSLError, match="access denied"):
+            visit(port, context)
+        event, = server_side.refused("not_allowed", RESET)
+        assert cause in event["reason"]
+    ended(server)
 
 
 # ---- real programs with peers of both kinds ----
