@@ -64,7 +64,7 @@ SHIM_OBJECTS = $(call objects,shim)
 CLI_OBJECTS = $(call objects,cli)
 UNIT_TESTS = $(patsubst tests/%.cpp,$B/tests/%,$(wildcard tests/test_*.cpp))
 
-.PHONY: api-check all help deps demo-deps test-deps bench-deps demo test unit harness lint format bench bench-compare install clean
+.PHONY: api-check valgrind all help deps demo-deps test-deps bench-deps demo test unit harness lint format bench bench-compare install clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -198,6 +198,11 @@ test: test-deps  ## everything: build, unit tests plain and sanitized, end-to-en
 	@$(MAKE) --no-print-directory unit SANITIZE=address,undefined
 	@$(MAKE) --no-print-directory fuzz-replay
 	@$(MAKE) --no-print-directory harness
+
+valgrind: test-deps  ## the unit tests under valgrind (slow)
+	$(call install_packages,valgrind)
+	@$(MAKE) --no-print-directory -j2 unit-binaries
+	@for t in $(UNIT_TESTS); do echo $$t; valgrind -q --error-exitcode=9 $$t || exit 1; done
 
 # ---- the rest ----
 
