@@ -66,8 +66,10 @@ Connection* connection_for(int fd, Ends& ends) {
     log_blocked(decision.rule, fd, ends.remote_address(), decision.why);
     connection = Connection::make_refused(EACCES);
   }
-  // Without a connection nothing may leave.
-  if (connection == nullptr || decision.verdict == Verdict::block) real::shutdown(fd, SHUT_RDWR);
+  // Without a connection nothing may leave, nor by libc's streams where one is refused.
+  // Others may be leaks of the parent's, which goes on with them.
+  if (connection == nullptr || (decision.verdict == Verdict::block && fd <= 2))
+    real::shutdown(fd, SHUT_RDWR);
   if (connection != nullptr) connection->identify(fd);
   return connection;
 }
