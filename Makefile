@@ -19,7 +19,8 @@ DAEMON_PACKAGES = apache2-bin distcc dovecot-imapd exim4-daemon-light git haprox
   mariadb-server-core mosquitto mosquitto-clients rsync slapd tomcat10-common vsftpd
 TEST_PACKAGES = $(DEMO_PACKAGES) busybox-static default-jre-headless gdb libcmocka-dev \
   libnss3-tools liburing-dev strace \
-  python3-pytest python3-pytest-xdist curl gnutls-bin iproute2 man-db memcached netcat-openbsd \
+  python3-pytest python3-pytest-xdist curl gnutls-bin iproute2 man-db memcached netbase \
+  netcat-openbsd \
   nginx-light postgresql procps python3-cryptography python3-pymemcache socat stunnel4 wrk \
   $(LANGUAGE_PACKAGES) $(DAEMON_PACKAGES)
 BENCH_PACKAGES = $(TEST_PACKAGES) hitch libmemcached-tools libnginx-mod-stream \
