@@ -169,7 +169,7 @@ $B/tests/fuzz_%: $B/obj/tests/fuzz_%.o $B/obj/tests/fuzz_driver.o $(CORE_OBJECTS
 	$(Q)$(CXX) -o $@ $(filter %.o,$^) $(SANITIZE_LDFLAGS) -Wl,--gc-sections $(LIBS)
 
 # Not traced itself.
-$B/obj/tests/fuzz_driver.o: COVERAGE =
+$B/obj/tests/fuzz_driver.o: override COVERAGE =
 
 .PHONY: fuzz fuzz-replay fuzz-binaries
 fuzz-binaries: $(FUZZERS:%=$B/tests/fuzz_%)
