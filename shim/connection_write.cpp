@@ -3,13 +3,11 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <chrono>
 #include <cstring>
 #include <span>
 #include <utility>
 
 #include "shim/connection.h"
-#include "shim/decision.h"
 #include "shim/epoll_set.h"
 #include "shim/fd_table.h"
 #include "shim/process.h"
@@ -154,40 +152,6 @@ ssize_t Connection::send_until(int fd, const uint8_t* data, size_t length, int f
     if (got <= 0) break;
   }
   return total != 0 ? static_cast<ssize_t>(total) : -1;
-}
-
-bool Writing::rekey_is_due() const {
-  return engine::key_update_due(state) || (rekey_at != 0 && process::now() >= rekey_at);
-}
-
-void Connection::start_rekey_clock() {
-  const std::chrono::nanoseconds period = rule().settings().rekey.seconds;
-  const bool can = writing_.state.keys.version == engine::Version::tls13;
-  writing_.rekey_at = period.count() != 0 && can ? process::now() + period.count() : 0;
-}
-
-// What the reading side promised the peer.
-void Connection::pay_debts() {
-  uint8_t sealed[control_room];
-  // When our key has done its time so has the peer's, which is as old.
-  const bool due = writing_.rekey_is_due();
-  if (writing_.owes_update.exchange(false) || due) {
-    append(sealed, engine::seal_key_update(writing_.state, due, sealed), true);
-    start_rekey_clock();
-  }
-  if (writing_.owes_refusal.exchange(false))
-    append(sealed, engine::seal_alert(writing_.state, engine::Alert::no_renegotiation, sealed),
-           true);
-}
-
-// From the reading side: at once if nobody is writing, else the writer will.
-void Connection::settle_debts(int fd) {
-  LockGuard guard(writing_.lock, false);
-  if (!guard.held() || writing_.ended || is_torn(fd, guard.result())) return;
-  const int saved_errno = errno;
-  pay_debts();
-  flush(fd, MSG_DONTWAIT);
-  errno = saved_errno;
 }
 
 void Connection::send_alert(int fd, engine::Alert alert) {

@@ -1,0 +1,48 @@
+// What a connection owes its peer beside data: new keys, and answers to what the
+// reading side was asked.
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <chrono>
+
+#include "shim/connection.h"
+#include "shim/decision.h"
+#include "shim/process.h"
+
+namespace gaiter::shim {
+
+bool Writing::rekey_is_due() const {
+  return engine::key_update_due(state) || (rekey_at != 0 && process::now() >= rekey_at);
+}
+
+void Connection::start_rekey_clock() {
+  const std::chrono::nanoseconds period = rule().settings().rekey.seconds;
+  const bool can = writing_.state.keys.version == engine::Version::tls13;
+  writing_.rekey_at = period.count() != 0 && can ? process::now() + period.count() : 0;
+}
+
+// What the reading side promised the peer.
+void Connection::pay_debts() {
+  uint8_t sealed[engine::max_seal_overhead + 5];  // the longest, a KeyUpdate
+  // When our key has done its time so has the peer's, which is as old.
+  const bool due = writing_.rekey_is_due();
+  if (writing_.owes_update.exchange(false) || due) {
+    append(sealed, engine::seal_key_update(writing_.state, due, sealed), true);
+    start_rekey_clock();
+  }
+  if (writing_.owes_refusal.exchange(false))
+    append(sealed, engine::seal_alert(writing_.state, engine::Alert::no_renegotiation, sealed),
+           true);
+}
+
+// From the reading side: at once if nobody is writing, else the writer will.
+void Connection::settle_debts(int fd) {
+  LockGuard guard(writing_.lock, false);
+  if (!guard.held() || writing_.ended || is_torn(fd, guard.result())) return;
+  const int saved_errno = errno;
+  pay_debts();
+  flush(fd, MSG_DONTWAIT);
+  errno = saved_errno;
+}
+
+}  // namespace gaiter::shim
