@@ -21,7 +21,7 @@ TEST_PACKAGES = $(DEMO_PACKAGES) busybox-static default-jre-headless gdb libcmoc
   libnss3-tools liburing-dev strace \
   python3-pytest python3-pytest-xdist curl gnutls-bin iproute2 man-db memcached netbase \
   netcat-openbsd \
-  nginx-light postgresql procps python3-cryptography python3-pymemcache socat stunnel4 wrk \
+  nginx-light postgresql procps python3-cryptography python3-pymemcache socat stunnel4 tcpdump wrk \
   $(LANGUAGE_PACKAGES) $(DAEMON_PACKAGES)
 BENCH_PACKAGES = $(TEST_PACKAGES) hitch libmemcached-tools libnginx-mod-stream \
   python3-matplotlib strace valgrind

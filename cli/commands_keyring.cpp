@@ -269,6 +269,7 @@ void add_keyring_verbs(CLI::App& app, Chosen& chosen) {
   keyring->callback([shared = verbs.shared] {});
   add_entry_verbs({*keyring, verbs.shared, chosen});
   add_certificate_verbs({*keyring, verbs.shared, chosen});
+  add_authority_verbs({*keyring, verbs.shared, chosen});
 }
 
 }  // namespace gaiter::cli

@@ -1,12 +1,14 @@
 // What the verbs of `gaiter keyring` share. The verbs that manage entries are
 // registered in commands_keyring.cpp, those that make certificates in
-// commands_keyring_certificates.cpp.
+// commands_keyring_certificates.cpp, those of a CA in commands_keyring_authority.cpp.
 #pragma once
 
 #include <memory>
 #include <string>
 
 #include "cli/commands.h"
+#include "keyring/extensions.h"
+#include "keyring/subject_names.h"
 
 namespace gaiter::cli {
 
@@ -47,5 +49,15 @@ struct KeyringVerbs {
 
 void add_entry_verbs(KeyringVerbs verbs);
 void add_certificate_verbs(KeyringVerbs verbs);
+void add_authority_verbs(KeyringVerbs verbs);
+
+// ---- options that several of them have ----
+
+void add_common_name(CLI::App* verb, std::string& name);
+void add_names(CLI::App* verb, keyring::SubjectNames& names);
+void add_key_type(CLI::App* verb, std::string& type);
+CLI::Option* add_days(CLI::App* verb, int& days, const std::string& help);
+void add_out(CLI::App* verb, std::string& out);
+void add_purpose(CLI::App* verb, const std::function<void(keyring::KeyPurpose)>& set);
 
 }  // namespace gaiter::cli

@@ -33,14 +33,18 @@ void add_run_verb(CLI::App& app, Chosen& chosen) {
   CLI::Option* listen = add_repeatable(verb, "--listen", options->listen, "PORT",
                                        "protect connections accepted at PORT, or a range A-B");
   listen->check(check_ports);
-  add_repeatable(verb, "--connect", options->connect, "PORT",
-                 "protect connections made to PORT, or a range A-B")
-      ->check(check_ports);
+  CLI::Option* connect = add_repeatable(verb, "--connect", options->connect, "PORT",
+                                        "protect connections made to PORT, or a range A-B");
+  connect->check(check_ports);
   verb->add_option("--client-auth", options->client_auth,
                    "certificates of clients: none, optional or required")
       ->type_name("WHEN")
       ->check(CLI::IsMember({"none", "optional", "required"}))
       ->needs(listen);
+  verb->add_option("--client-certificate", options->client_certificate,
+                   "shown to servers that ask: a label, or `default`")
+      ->type_name("LABEL")
+      ->needs(connect);
   verb->add_flag("--strict", options->strict, "block every TCP connection without a rule");
   verb->add_flag("-q,--quiet", options->quiet, "do not say how clients can connect");
   verb->prefix_command();

@@ -36,8 +36,11 @@ std::string policy_text(const RuleOptions& options) {
     rules += fmt::format(
         "{}{{ name = \"--connect\"; direction = \"outbound\"; remote_ports = {}; tls = "
         "\"required\"; "
-        "verify = \"full\"; }}",
+        "verify = \"full\";",
         rules.empty() ? "" : ", ", port_list(options.connect));
+    if (!options.client_certificate.empty())
+      rules += fmt::format(" certificate = {};", quoted(options.client_certificate));
+    rules += " }";
   }
   std::string text;
   if (!rules.empty()) text += fmt::format("rules = ( {} );", rules);

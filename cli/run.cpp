@@ -47,6 +47,7 @@ policy::Source source_of(const RunOptions& options) {
       policy_text({.listen = options.listen,
                    .connect = options.connect,
                    .client_auth = options.client_auth,
+                   .client_certificate = options.client_certificate,
                    .keyring = options.keyring.empty() ? "" : absolute(options.keyring),
                    .strict = options.strict});
   // Options replace those of an outer `gaiter run`.

@@ -22,9 +22,9 @@ Result<Content> read_part(const Directory& entry, const char* name, Guard guard)
   return content;
 }
 
-Result<std::vector<CertificatePtr>> read_certificates(const Directory& entry) {
-  const std::string path = entry.path_of(certificate_pem);
-  auto content = read_part(entry, certificate_pem, Guard::write);
+Result<std::vector<CertificatePtr>> read_certificates(const Directory& entry, const char* name) {
+  const std::string path = entry.path_of(name);
+  auto content = read_part(entry, name, Guard::write);
   if (!content) return pass_on(content);
   auto bundle = parse_bundle(content->view(), path);
   if (!bundle) return pass_on(bundle);
@@ -39,11 +39,9 @@ Result<std::vector<CertificatePtr>> read_certificates(const Directory& entry) {
   return std::move(bundle->certificates);
 }
 
-Result<KeyPtr> read_key(const Directory& entry, const AskPassphrase& ask) {
-  const std::string path = entry.path_of(key_pem);
-  auto content = read_part(entry, key_pem, Guard::read);
-  if (!content) return pass_on(content);
-  auto bundle = parse_bundle(content->view(), path, ask);
+Result<KeyPtr> parse_key(const Content& content, const std::string& path,
+                         const AskPassphrase& ask) {
+  auto bundle = parse_bundle(content.view(), path, ask);
   if (!bundle) return pass_on(bundle);
   if (bundle->key == nullptr) return fail(Error::Kind::invalid, path + " holds no private key");
   return std::move(bundle->key);
@@ -84,6 +82,12 @@ void read_ocsp_response(const Directory& entry, EntryFiles& files) {
   }
 }
 
+Result<KeyPtr> read_key(const Directory& entry, const AskPassphrase& ask) {
+  auto content = read_part(entry, key_pem, Guard::read);
+  if (!content) return pass_on(content);
+  return parse_key(*content, entry.path_of(key_pem), ask);
+}
+
 Result<EntryFiles> read_opened(const Directory& entry, Depth depth, const AskPassphrase& ask) {
   EntryFiles files;
   files.directory = entry.path;
@@ -102,7 +106,7 @@ Result<EntryFiles> read_opened(const Directory& entry, Depth depth, const AskPas
                                           ", then: gaiter keyring receive LABEL FILE");
   }
 
-  auto certificates = read_certificates(entry);
+  auto certificates = read_certificates(entry, certificate_pem);
   if (!certificates) return pass_on(certificates);
   files.certificates = *std::move(certificates);
   if (depth == Depth::key) {
@@ -143,6 +147,37 @@ Result<std::vector<CrlPtr>> read_crls(const std::string& directory) {
   const auto content = read_file(*entry, crl_pem, Guard::write);
   if (!content) return std::unexpected(content.error());
   return parse_crls(content->view(), entry->path_of(crl_pem));
+}
+
+Result<NextFiles> read_next(const Keyring& keyring, const std::string& label) {
+  auto directory = open_directory(keyring.path());
+  if (!directory) return pass_on(directory);
+  auto entry = open_directory(*directory, label);
+  if (!entry) return pass_on(entry);
+  auto content = read_file(*entry, next_key_pem, Guard::read);
+  if (!content) return pass_on(content);
+  auto key = parse_key(*content, entry->path_of(next_key_pem), keyring.ask());
+  if (!key) return pass_on(key);
+  NextFiles next{*std::move(content), *std::move(key), {}};
+  if (!exists(*entry, next_certificate_pem)) return next;
+  auto certificates = read_certificates(*entry, next_certificate_pem);
+  if (!certificates) return pass_on(certificates);
+  next.certificates = *std::move(certificates);
+  if (!bring_leaf_forward(next.certificates, next.key.get())) {
+    return fail(Error::Kind::invalid, entry->path_of(next_key_pem) + " does not belong to " +
+                                          entry->path_of(next_certificate_pem));
+  }
+  sort_chain(next.certificates);
+  return next;
+}
+
+Result<Content> read_entry_file(const Keyring& keyring, const std::string& label, const char* name,
+                                Guard guard) {
+  auto directory = open_directory(keyring.path());
+  if (!directory) return pass_on(directory);
+  auto entry = open_directory(*directory, label);
+  if (!entry) return pass_on(entry);
+  return read_file(*entry, name, guard);
 }
 
 }  // namespace gaiter::keyring

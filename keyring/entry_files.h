@@ -40,4 +40,18 @@ Result<EntryFiles> read_entry(const Directory& keyring, const std::string& label
 // The CRLs in an entry's directory; none is no error.
 Result<std::vector<CrlPtr>> read_crls(const std::string& directory);
 
+// The key and certificate that shall take the place of those in use.
+struct NextFiles {
+  Content key_file;  // as it is in the file
+  KeyPtr key;
+  std::vector<CertificatePtr> certificates;  // the leaf first; empty: it is only requested
+};
+
+// Kind::not_found if the entry has no next key.
+Result<NextFiles> read_next(const Keyring& keyring, const std::string& label);
+
+// One file of an entry. Kind::not_found if there is no such file, or no such entry.
+Result<Content> read_entry_file(const Keyring& keyring, const std::string& label, const char* name,
+                                Guard guard);
+
 }  // namespace gaiter::keyring

@@ -10,7 +10,7 @@
 #include <climits>
 #include <ctime>
 
-#include "keyring/issue.h"
+#include "keyring/subject_names.h"
 
 namespace gaiter::keyring {
 namespace {

@@ -18,6 +18,12 @@ void free_certificate(X509* certificate) { X509_free(certificate); }
 void free_trust_store(X509_STORE* store) { X509_STORE_free(store); }
 void free_crl(X509_CRL* crl) { X509_CRL_free(crl); }
 
+std::string_view contents(const BioPtr& bio) {
+  char* data = nullptr;
+  const long length = BIO_get_mem_data(bio.get(), &data);
+  return {data, length > 0 ? static_cast<size_t>(length) : 0};
+}
+
 OSSL_LIB_CTX* library_context() {
   static OSSL_LIB_CTX* const context = [] {
     // No openssl.cnf (it is the program's, and may weaken what we set), and no

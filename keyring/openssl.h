@@ -11,6 +11,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 
 namespace gaiter {
 
@@ -33,6 +34,9 @@ using KeyPtr = std::unique_ptr<EVP_PKEY, OpenSslDeleter<free_key>>;
 using CertificatePtr = std::unique_ptr<X509, OpenSslDeleter<free_certificate>>;
 using CrlPtr = std::unique_ptr<X509_CRL, OpenSslDeleter<free_crl>>;
 using TrustStorePtr = std::unique_ptr<X509_STORE, OpenSslDeleter<free_trust_store>>;
+
+// What was written to a memory BIO; good until more is.
+std::string_view contents(const BioPtr& bio);
 
 // The private OSSL_LIB_CTX that every Gaiter operation uses; made at the first
 // call, never freed (a preload has no safe moment to do so). Thread-safe.

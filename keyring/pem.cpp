@@ -157,12 +157,6 @@ size_t count_blocks(std::string_view bytes) {
   return count;
 }
 
-Result<std::string> drain(const BioPtr& bio) {
-  char* data = nullptr;
-  const long length = BIO_get_mem_data(bio.get(), &data);
-  return std::string(data, static_cast<size_t>(length));
-}
-
 // Calls take(kind, header, der) for each PEM block.
 Result<void> for_each_block(std::string_view bytes, const std::string& name, const auto& take) {
   const BioPtr bio(BIO_new_mem_buf(bytes.data(), static_cast<int>(bytes.size())));
@@ -240,7 +234,7 @@ Result<std::string> certificates_to_pem(const std::vector<const X509*>& certific
       return fail(Error::Kind::system, "cannot write a certificate: " + take_openssl_reason());
     }
   }
-  return drain(bio);
+  return std::string(contents(bio));
 }
 
 Result<BioPtr> key_to_pem(const EVP_PKEY* key) {

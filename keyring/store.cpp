@@ -9,6 +9,7 @@
 #include "keyring/issue.h"
 #include "keyring/label.h"
 #include "keyring/pem.h"
+#include "keyring/signer.h"
 #include "keyring/writer.h"
 #include "keyring/x509_text.h"
 
@@ -56,27 +57,23 @@ Result<Keyring> create_keyring(const std::string& path, AskPassphrase ask) {
 
 Result<Entry> create_entry(const Keyring& keyring, const NewCertificate& request) {
   if (auto good = check_label(request.label); !good) return pass_on(good);
-  std::optional<Identity> signer;
+  std::optional<Identity> ca;
   if (!request.signer.empty()) {
-    auto found = keyring.identity(request.signer);
+    auto found = signer(keyring, request.signer);
     if (!found) return pass_on(found);
-    signer = *std::move(found);
+    ca = *std::move(found);
   }
-  auto key = make_key();
+  auto key = make_key(request.key_type);
   if (!key) return pass_on(key);
-  auto certificate = issue(request, key->get(), signer ? &*signer : nullptr);
+  auto certificate = issue(request, key->get(), ca ? &*ca : nullptr);
   if (!certificate) return pass_on(certificate);
 
   NewEntry entry{.conf = {.usage = request.is_ca ? Usage::ca : Usage::personal,
                           .trusted = true,
-                          .origin = signer ? "signed by " + signer->label : "created"},
+                          .origin = ca ? "signed by " + ca->label : "created"},
                  .certificates = {certificate->get()},
                  .key = key->get()};
-  // A root is known to whoever trusts it; everyone between must be shown.
-  if (signer && !is_self_signed(signer->leaf.get())) {
-    entry.certificates.push_back(signer->leaf.get());
-    for (const CertificatePtr& above : signer->chain) entry.certificates.push_back(above.get());
-  }
+  if (ca) entry.certificates = shown_chain(certificate->get(), *ca);
   return put_entry(keyring, request.label, entry, false);
 }
 

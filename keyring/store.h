@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "keyring/extensions.h"
 #include "keyring/keyring.h"
 #include "keyring/writer.h"
 
@@ -23,15 +24,20 @@ struct NewCertificate {
   std::vector<std::string> dns_names;  // "*" may be the first label
   std::vector<std::string> ip_addresses;  // IPv4 or IPv6 in text
   std::chrono::days lifetime{397};        // 1-36500, but never beyond the signer's
-  bool is_ca = false;                     // one that signs leaves only (path length 0)
-  std::string signer;                     // label of a CA entry with a key; "" = self-signed
+  bool is_ca = false;
+  std::string signer = {};               // label of a CA entry with a key; "" = self-signed
+  std::vector<std::string> uris = {};    // "spiffe://prod/web"
+  std::vector<std::string> emails = {};  // "ops@example.org"
+  KeyType key_type = KeyType::ec_p256;
+  KeyPurpose purpose = KeyPurpose::both;  // of a leaf
+  CaLimits limits = {};                   // of a CA; it signs leaves only (path length 0)
 };
 
 // Makes an empty keyring, and its parent directories, if it is not there. Opens it
 // if it is. Kind::invalid if the directory holds anything else.
 Result<Keyring> create_keyring(const std::string& path, AskPassphrase ask = nullptr);
 
-// Makes an EC P-256 key and its certificate, as a personal entry, or as a trusted
+// Makes a key and its certificate, as a personal entry, or as a trusted
 // ca entry if `is_ca`. Kind::exists if the label is taken.
 Result<Entry> create_entry(const Keyring& keyring, const NewCertificate& request);
 

@@ -31,12 +31,6 @@ void sweep(const Directory& directory) {
 
 bool is_key_file(std::string_view name) { return name == key_pem || name == next_key_pem; }
 
-std::string_view text_of(const BioPtr& bio) {
-  char* text = nullptr;
-  const long length = BIO_get_mem_data(bio.get(), &text);
-  return {text, static_cast<size_t>(length)};
-}
-
 Result<void> check_free(const Directory& directory, const std::string& label) {
   if (!exists(directory, label.c_str())) return {};
   return fail(Error::Kind::exists, directory.path + " has an entry \"" + label + "\" already");
@@ -116,7 +110,7 @@ Result<void> Writer::write_key(const Directory& directory, const std::string& na
     return key_to_encrypted_pem(key, passphrase->view());
   }();
   if (!pem) return pass_on(pem);
-  return write_new_file(directory, name, text_of(*pem), secret_mode);
+  return write_new_file(directory, name, contents(*pem), secret_mode);
 }
 
 Result<void> Writer::write_entry(const Directory& directory, const NewEntry& entry) const {

@@ -27,7 +27,7 @@ struct NewEntry {
 // A file of an entry as it shall be; `content` is borrowed. Without content: gone.
 struct FileChange {
   std::string name;
-  std::optional<std::string_view> content;
+  std::optional<std::string_view> content = std::nullopt;
   mode_t mode = public_mode;
 };
 

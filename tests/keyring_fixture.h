@@ -112,8 +112,7 @@ inline NewCertificate request_for(const std::string& name, bool is_ca = false) {
           .dns_names = {},
           .ip_addresses = {},
           .lifetime = std::chrono::days{30},
-          .is_ca = is_ca,
-          .signer = {}};
+          .is_ca = is_ca};
 }
 
 inline Made make(const NewCertificate& request, const Made* signer = nullptr) {
@@ -127,21 +126,11 @@ inline Made make(const NewCertificate& request, const Made* signer = nullptr) {
   return made;
 }
 
-// A CA that may have CAs under it: issue() makes none, so its path length is
-// taken off afterwards.
+// A CA that may have CAs under it.
 inline Made make_root() {
-  Made root = make(request_for("root", true));
-  X509* certificate = root.identity.leaf.get();
-  BASIC_CONSTRAINTS* unlimited = BASIC_CONSTRAINTS_new();
-  unlimited->ca = 1;
-  X509_add1_ext_i2d(certificate, NID_basic_constraints, unlimited, 1, X509V3_ADD_REPLACE);
-  BASIC_CONSTRAINTS_free(unlimited);
-  X509_sign(certificate, root.identity.key.get(), EVP_sha256());
-  root.certificate_pem = to_pem(certificate);
-  // Parsed anew, as OpenSSL remembers the extensions that it saw first.
-  root.identity.leaf =
-      std::move(take(parse_bundle(root.certificate_pem, "root")).certificates.front());
-  return root;
+  NewCertificate request = request_for("root", true);
+  request.limits.path_length = any_path_length;
+  return make(request);
 }
 
 inline std::string common_name(const X509* certificate) {

@@ -34,7 +34,7 @@ class Keyring:
 def tool(*words, code=0, **options):
     """Runs a foreign tool, and gives all that it printed."""
     done = subprocess.run([str(word) for word in words], capture_output=True, text=True,
-                          timeout=60, check=False, **options)
+                          timeout=250, check=False, **options)
     assert done.returncode == code, f"{words}: {done.returncode}\n{done.stdout}{done.stderr}"
     return done.stdout + done.stderr
 

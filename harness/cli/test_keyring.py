@@ -20,7 +20,7 @@ def path(tmp_path):
 @pytest.fixture
 def keyring(path):
     """keyring("create", "redis", ...) runs a verb on the test's keyring."""
-    return lambda verb, *words: run("keyring", verb, "--keyring", path, *words)
+    return lambda *words: run("keyring", "--keyring", path, *words)
 
 
 def entries(keyring):
@@ -68,7 +68,7 @@ def test_create_without_names_is_for_this_host(keyring):
 
 
 def test_create_by_options(keyring):
-    good(keyring("create", "house-ca", "--make-ca", "--cn", "House CA", "--days", "100"))
+    good(keyring("ca", "create", "house-ca", "--cn", "House CA", "--days", "100"))
     good(keyring("create", "web", "--ca", "house-ca", "--cn", "Web", "--days", "9", "--default"))
     good(keyring("create", "alone", "--self-signed"))
     all_entries = entries(keyring)
@@ -80,8 +80,8 @@ def test_create_by_options(keyring):
 
 
 def test_two_cas_are_a_question(keyring):
-    good(keyring("create", "one", "--make-ca"))
-    good(keyring("create", "two", "--make-ca"))
+    good(keyring("ca", "create", "one"))
+    good(keyring("ca", "create", "two"))
     keyring("create", "web").refused("one", "two", "--ca")
 
 
