@@ -102,15 +102,15 @@ std::string why_no_suite(std::string_view name) {
   if (contains(name, "CCM")) return "AES-CCM is not among Gaiter's AEADs; use AES-GCM";
   if (contains(name, "_NULL_") || contains(name, "anon") || contains(name, "EXPORT"))
     return "protects nothing";
-  const std::string_view near = nearest(name, names_of<Suite>(suites));
-  if (!near.empty()) return "unknown suite; did you mean " + quote(near) + "?";
-  const bool aead = contains(name, "GCM") || contains(name, "POLY1305");
-  if (name.starts_with("TLS_") && !aead)
-    return "not an AEAD suite: CBC and stream ciphers are not spoken (RFC 9325, section 4.2); "
-           "expected one such as \"TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256\"";
-  if (name.starts_with("TLS_") && contains(name, "_WITH_"))
-    return "only suites with ECDHE keys are spoken (forward secrecy, RFC 9325); expected one such "
-           "as \"TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256\"";
+  for (std::string_view old : {"CBC", "RC4", "3DES"})
+    if (contains(name, old))
+      return "not an AEAD suite: CBC and stream ciphers are not spoken (RFC 9325, section 4.2); "
+             "expected one such as \"TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256\"";
+  for (std::string_view key : {"TLS_RSA_", "TLS_DH_", "TLS_DHE_", "TLS_ECDH_", "TLS_PSK_"})
+    if (name.starts_with(key))
+      return "only suites with ECDHE keys are spoken (forward secrecy, RFC 9325); expected one "
+             "such "
+             "as \"TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256\"";
   return "unknown suite; " + suggest_value(name, names_of<Suite>(suites));
 }
 
