@@ -8,6 +8,7 @@
 #include "cli/rule_text.h"
 #include "engine/groups.h"
 #include "policy/analysis.h"
+#include "policy/user_map.h"
 #include "policy/vocabulary.h"
 
 namespace gaiter::cli {
@@ -115,6 +116,32 @@ void check_groups(const Policy& policy, Findings& findings) {
   }
 }
 
+// A map that cannot be read refuses every client, and so does a user who is not there.
+void check_user_maps(const Policy& policy, Findings& findings) {
+  std::set<std::string> looked_at;
+  for (const Rule& rule : policy.rules()) {
+    if (!rule.settings.map_user || !is_protected(rule)) continue;
+    const std::string& named = rule.settings.map_file;
+    const std::string path = named.empty() ? policy::default_user_map(rule.file) : named;
+    if (!looked_at.insert(path).second) continue;
+    const auto filters = policy::load_user_map(path);
+    if (!filters) {
+      findings.push_back({error, filters.error()});
+      continue;
+    }
+    const auto add = [&](std::string message) {
+      findings.push_back({warning, {path, 0, std::move(message)}});
+    };
+    if (filters->empty()) add("maps nobody: every client is refused");
+    std::set<std::string> missing;
+    for (const policy::UserFilter& filter : *filters)
+      if (!policy::is_local_user(filter.user)) missing.insert(filter.user);
+    for (const std::string& user : missing)
+      add(fmt::format("the user {} is not in /etc/passwd: who maps to it is refused",
+                      policy::quote(user)));
+  }
+}
+
 }  // namespace
 
 Findings check_rules(const Policy& policy) {
@@ -123,6 +150,7 @@ Findings check_rules(const Policy& policy) {
   check_both_ends(policy, findings);
   check_exceptions(policy, findings);
   check_groups(policy, findings);
+  check_user_maps(policy, findings);
   return findings;
 }
 

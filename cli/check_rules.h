@@ -6,7 +6,8 @@
 namespace gaiter::cli {
 
 // Rules that can never match, ports that this host protects and calls in clear,
-// exceptions whose day has come, groups that this OpenSSL does not have.
+// exceptions whose day has come, groups that this OpenSSL does not have, user maps
+// that cannot be used.
 Findings check_rules(const policy::Policy& policy);
 
 }  // namespace gaiter::cli

@@ -136,6 +136,34 @@ def test_a_required_group_that_this_openssl_has_not(policy, keyring):
     assert findings(folder, "--keyring", keyring) == (0, [])
 
 
+def test_a_user_map(policy, keyring):
+    folder = policy(_6379='inbound = {\n  client_auth = "required";\n  allow = "any-trusted";\n'
+                          '  map_user = true;\n};\noutbound = { };\n')
+    users = folder / "user.map"
+
+    code, [line] = findings(folder, "--keyring", keyring)
+    assert code == 2 and str(users) in line  # it is not there
+
+    users.write_text("# who, as whom\ndns:*.apps.example  nobody\nnmae:x  root\n")
+    code, [line] = findings(folder, "--keyring", keyring)
+    assert code == 2 and line.startswith(f"{users}:3: ") and "expected patterns" in line
+
+    users.write_text("dns:*.apps.example  nobody-of-this-name\n")
+    code, [line] = findings(folder, "--keyring", keyring)
+    assert code == 1 and line.startswith(f"warning: {users}: ")
+    assert '"nobody-of-this-name"' in line and "/etc/passwd" in line
+
+    users.write_text("# nobody yet\n")
+    code, [line] = findings(folder, "--keyring", keyring)
+    assert code == 1 and "maps nobody" in line
+
+    users.write_text("dns:*.apps.example  nobody\n")
+    assert findings(folder, "--keyring", keyring) == (0, [])
+    users.chmod(0o666)
+    code, [line] = findings(folder, "--keyring", keyring)
+    assert code == 2 and f"chmod go-w {users}" in line
+
+
 def test_loose_permissions(policy):
     folder = policy(_6379="inbound = { };\n")
     (folder / "6379.conf").chmod(0o666)
