@@ -251,6 +251,10 @@ Received receive(ReadState& state, Inbox& inbox, IovCursor& sink, const TicketSi
   }
 }
 
+size_t deliver_opened(Inbox& inbox, IovCursor& sink) {
+  return deliver_plain(inbox, sink, sink.remaining());
+}
+
 Received open_in_place(ReadState& state, Inbox& inbox, const TicketSink& tickets) {
   IovCursor no_sink;
   size_t delivered = 0;

@@ -103,4 +103,8 @@ Received receive(ReadState& state, Inbox& inbox, IovCursor& sink, const TicketSi
 // else as receive().
 Received open_in_place(ReadState& state, Inbox& inbox, const TicketSink& tickets = {});
 
+// What is open in the inbox already, and no more: gives how much. After close_notify
+// nothing more may be opened (RFC 8446 6.1).
+size_t deliver_opened(Inbox& inbox, IovCursor& sink);
+
 }  // namespace gaiter::engine

@@ -183,15 +183,16 @@ class Connection : public Slot {
   bool output_waits() const { return writing_.urgent.load(std::memory_order_acquire); }
   bool kernel_drained() const { return reading_.drained; }
 
-  // An error that readiness came upon, for SO_ERROR; taken once.
-  int take_read_error();
+  // For SO_ERROR: an error that readiness came upon, or the kernel's; taken once.
+  int take_read_error(int fd);
 
   // ---- end (connection_close.cpp) ----
 
   int shut_down(int fd, int how);
   // Before the kernel closes the last descriptor: flushes, says close_notify, and
   // waits no longer than `until` (process::now()) for TCP to take it.
-  void say_goodbye(int fd, int64_t until);
+  // Whether close_notify was said now and has left.
+  bool say_goodbye(int fd, int64_t until);
   void swallow_control(int fd);
   // Whether data has come that the program did not read: then plain TCP resets.
   bool has_unread_data(int fd);

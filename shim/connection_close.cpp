@@ -23,7 +23,8 @@ int Connection::shut_down(int fd, int how) {
   // close_notify can only be said in a connection that is secure.
   if (state() != State::open && secure(fd, 0, SO_SNDTIMEO) != 0 && errno == EAGAIN)
     return real::shutdown(fd, how);
-  if (how != SHUT_RD) say_goodbye(fd, is_blocking(fd) ? process::now() + close_timeout() : 0);
+  const bool said =
+      how != SHUT_RD && say_goodbye(fd, is_blocking(fd) ? process::now() + close_timeout() : 0);
   if (how != SHUT_WR) reading_.shut = true;
   // The FIN goes behind what the socket did not take yet, whenever that leaves.
   LockGuard guard(writing_.lock, false);
@@ -32,27 +33,32 @@ int Connection::shut_down(int fd, int how) {
     epoll_outbox_waits(*this);
     return how == SHUT_WR ? 0 : real::shutdown(fd, SHUT_RD);
   }
-  return real::shutdown(fd, how);
+  if (real::shutdown(fd, how) == 0) return 0;
+  // A peer that has shut both directions answers our close_notify with a reset, where it
+  // would have taken our FIN.
+  return said && errno == ENOTCONN ? 0 : -1;
 }
 
-void Connection::say_goodbye(int fd, int64_t until) {
-  if (state() != State::open) return;
+bool Connection::say_goodbye(int fd, int64_t until) {
+  if (state() != State::open) return false;
+  bool left = false, said = false;
   const int saved_errno = errno;
   LockGuard guard(writing_.lock, false);
   if (guard.held() && !is_torn(fd, guard.result())) {
     if (!writing_.ended) {
       uint8_t sealed[engine::max_seal_overhead + 2];
-      writing_.ended = true;
+      said = writing_.ended = true;
       append(sealed, engine::seal_alert(writing_.state, engine::Alert::close_notify, sealed),
              false);
     }
-    while (!flush(fd, MSG_DONTWAIT) && errno == EAGAIN && process::now() < until) {
+    while (!(left = flush(fd, MSG_DONTWAIT)) && errno == EAGAIN && process::now() < until) {
       pollfd writable{fd, POLLOUT, 0};
       const timespec tick{.tv_sec = 0, .tv_nsec = 100'000'000};
       real::ppoll(&writable, 1, &tick, nullptr);
     }
   }
   errno = saved_errno;
+  return said && left;
 }
 
 // Data that came and that nobody will read makes TCP end a connection by a reset, with

@@ -199,6 +199,8 @@ ssize_t Connection::read_locked(int fd, LockResult lock, IovCursor& sink, int fl
   bool has_waited = false;
   size_t total = 0;
   for (;;) {
+    // What was read ahead came before the end.
+    if (reading_.ended) total += engine::deliver_opened(reading_.inbox, sink);
     if (!reading_.ended && reading_.inbox.data != nullptr) {
       Received received;
       do {
@@ -387,10 +389,14 @@ ssize_t Connection::readable_bytes(int fd) {
   return length;
 }
 
-int Connection::take_read_error() {
+int Connection::take_read_error(int fd) {
   LockGuard guard(reading_.lock, false);
-  if (!guard.held()) return 0;
-  const int taken = std::exchange(reading_.error, 0);
+  int taken = guard.held() ? std::exchange(reading_.error, 0) : 0;
+  socklen_t length = sizeof taken;
+  if (taken == 0) real::getsockopt(fd, SOL_SOCKET, SO_ERROR, &taken, &length);
+  if (!guard.held()) return taken;
+  // As of TCP: once the program has been told, there is just no more to read.
+  if (taken != 0) reading_.ended = true;
   settle_inbox();
   return taken;
 }

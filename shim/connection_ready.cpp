@@ -78,6 +78,8 @@ uint32_t Connection::ready(int fd, uint32_t wanted, uint32_t kernel, const Regis
     if (output_waits()) kernel &= ~out_bits;
   }
   visible |= kernel & wanted & out_bits;
+  // Reading ahead took it from the kernel before the program could.
+  if (reading_.error != 0) visible |= POLLERR;
   errno = saved_errno;
   return visible;
 }

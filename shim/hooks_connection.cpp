@@ -316,8 +316,9 @@ int hook_getsockopt(int fd, int level, int name, void* value, socklen_t* length)
   int error = 0;
   if (connection->state() == State::failed) error = connection->error();
   if (connection->state() == State::fresh) error = connection->take_connect_error();
-  if (connection->state() == State::open) error = connection->take_read_error();
-  if (error == 0 && connection->state() != State::connecting)
+  const bool open = connection->state() == State::open;
+  if (open) error = connection->take_read_error(fd);
+  if (error == 0 && !open && connection->state() != State::connecting)
     return real::getsockopt(fd, level, name, value, length);
   std::memcpy(value, &error, sizeof error);
   *length = sizeof error;

@@ -1,0 +1,144 @@
+"""Random sequences of socket operations, such that TCP defines what each gives.
+
+A model of what is on its way keeps to that: a blocking read is only made when something will come,
+no more is sent than the kernel holds, and nothing is asked that depends on when a segment arrives.
+"""
+
+import random
+
+PEEK, DONTWAIT, WAITALL = 0x2, 0x40, 0x100
+POLL = (0x1, 0x4, 0x5, 0x2001, 0x2005, 0x0)
+EPOLL = (0x1, 0x4, 0x5, 0x2001, 0x80000001, 0x80000005, 0x40000001, 0x40000005, 0xc0000001)
+SIZES = (0, 1, 2, 7, 100, 1000, 1460, 4096, 16383, 16384, 16385, 20000, 40000)
+MOST = 60000  # bytes on their way, each way
+
+
+class End:
+    def __init__(self, name):
+        self.name = name
+        self.unread = 0  # bytes on their way to here
+        self.slots = {0}
+        self.registered = set()
+        self.said_end = False  # shutdown(SHUT_WR)
+        self.heard_end = False  # the other's
+
+
+class Generator:
+    def __init__(self, seed):
+        self.random = random.Random(seed)
+        self.ends = End("a"), End("b")
+        self.lines = []
+
+    def sequence(self):
+        for _ in range(self.random.randint(3, 30)):
+            here, there = self.random.sample(self.ends, 2)
+            if not here.slots or self.over:
+                continue
+            self.step(here, there)
+        return self.lines
+
+    @property
+    def over(self):
+        """After one end is closed whole, only what follows is asked: see close()."""
+        return any(not end.slots for end in self.ends)
+
+    def step(self, here, there):
+        pick = self.random.choices(
+            (self.send, self.receive, self.look, self.epoll, self.query, self.duplicate,
+             self.shutdown, self.close),
+            (24, 26, 16, 16, 6, 5, 4, 3))[0]
+        pick(here, there)
+
+    def put(self, here, text, everywhere=True):
+        """Sometimes by another thread, or by a child that shares the connection."""
+        where = self.random.choices(("", "thread ", "fork "), (90, 5, 5))[0] if everywhere else ""
+        self.lines.append(f"{here.name} {where}{text}")
+
+    def slot(self, here):
+        return self.random.choice(sorted(here.slots))
+
+    def send(self, here, there):
+        size = self.random.choice(SIZES)
+        if there.unread + size > MOST:
+            return
+        how = self.random.choice(("send", "write", "writev", "sendmsg"))
+        flags = self.random.choice((0, 0, DONTWAIT)) if how.startswith("send") else 0
+        self.put(here, f"{how} {self.slot(here)} {size} {flags:#x}")
+        if not here.said_end:
+            there.unread += size
+
+    def receive(self, here, there):
+        size = self.random.choice(SIZES)
+        how = self.random.choice(("recv", "read", "readv", "recvmsg"))
+        flags = self.random.choice((0, 0, PEEK, DONTWAIT, PEEK | DONTWAIT, WAITALL))
+        if how.startswith("read"):
+            flags = 0
+        certain = here.unread > 0 or here.heard_end or size == 0
+        if flags & WAITALL and here.unread < size and not here.heard_end:
+            flags = DONTWAIT
+        if not certain:
+            how, flags = "recv", flags | DONTWAIT
+        if size == 0 and not (here.unread or here.heard_end):
+            return  # whether it waits differs between kernels
+        self.put(here, f"{how} {self.slot(here)} {size} {flags:#x}")
+        if not flags & PEEK:
+            here.unread -= min(size, here.unread)
+
+    def look(self, here, there):
+        if self.random.random() < 0.3:
+            self.put(here, f"select {self.slot(here)}")
+        else:
+            self.put(here, f"poll {self.slot(here)} {self.random.choice(POLL):#x}")
+
+    def epoll(self, here, there):
+        what = self.random.choices(("add", "mod", "del", "wait"), (4, 2, 1, 8))[0]
+        slot = self.slot(here)
+        if what == "wait" and not here.registered:
+            what = "add"
+        events = f" {self.random.choice(EPOLL):#x}" if what in ("add", "mod") else ""
+        self.put(here, f"epoll {what} {slot}{events}", everywhere=what == "wait")
+        if what == "add":
+            here.registered.add(slot)
+        if what == "del":
+            here.registered.discard(slot)
+
+    def query(self, here, there):
+        self.put(here, f"query {self.random.choice(('fionread', 'error'))} {self.slot(here)}")
+
+    def duplicate(self, here, there):
+        free = sorted({1, 2, 3} - here.slots)
+        if free and 0 in here.slots:
+            self.put(here, f"dup {free[0]}", everywhere=False)
+            here.slots.add(free[0])
+
+    def shutdown(self, here, there):
+        """Not SHUT_RD: what comes then is reset, which a close_notify is where a FIN is not."""
+        self.put(here, f"shutdown {self.slot(here)} 1", everywhere=False)
+        here.said_end = there.heard_end = True
+
+    def close(self, here, there):
+        """The last descriptor: orderly if all was read, else a reset; what the other then sees."""
+        slot = self.slot(here)
+        if len(here.slots) == 1 and self.random.random() < 0.2:
+            self.put(here, f"reset {slot}", everywhere=False)
+            there.unread = 0
+        self.put(here, f"close {slot}", everywhere=False)
+        here.slots.discard(slot)
+        here.registered.discard(slot)
+        if here.slots:
+            return
+        for _ in range(self.random.randint(1, 4)):
+            words = self.random.choice((
+                f"recv {self.slot(there)} 50000 0x40", f"poll {self.slot(there)} 0x2001",
+                f"query error {self.slot(there)}", f"select {self.slot(there)}"))
+            self.put(there, words, everywhere=False)
+
+
+def sequences(seed, count):
+    """[(name, lines)]; a name gives its sequence again: sequences(name's seed, 1)."""
+    return [(str(number), Generator(number).sequence()) for number in range(seed, seed + count)]
+
+
+def as_script(named):
+    return "".join(f"sequence {name}\n" + "".join(line + "\n" for line in lines)
+                   for name, lines in named)
