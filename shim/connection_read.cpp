@@ -285,7 +285,7 @@ bool Connection::await_more(int fd, int64_t until) {
 // FIN came: right after close_notify, or the stream was cut off.
 void Connection::note_end(int fd) {
   if (reading_.ended || reading_.cut_off) return;
-  if (reading_.shut || rule().settings().truncation == policy::Truncation::eof) {
+  if (reading_.shut || reading_.told || rule().settings().truncation == policy::Truncation::eof) {
     reading_.ended = true;
     return;
   }
@@ -395,8 +395,7 @@ int Connection::take_read_error(int fd) {
   socklen_t length = sizeof taken;
   if (taken == 0) real::getsockopt(fd, SOL_SOCKET, SO_ERROR, &taken, &length);
   if (!guard.held()) return taken;
-  // As of TCP: once the program has been told, there is just no more to read.
-  if (taken != 0) reading_.ended = true;
+  if (taken != 0) reading_.told = true;
   settle_inbox();
   return taken;
 }
