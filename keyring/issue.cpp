@@ -42,8 +42,8 @@ Result<void> check_path_length(const Identity& signer) {
   const auto check = [&](const CertificatePtr& ca) -> Result<void> {
     const long length = X509_get_pathlen(ca.get());
     if (length < 0 || length >= below++) return {};
-    return refuse("\"" + signer.label + "\" may sign no other CA: the path length of " +
-                  subject_text(ca.get()) + " is " + std::to_string(length));
+    return refuse("\"" + signer.label + "\" may sign no other CA: " + subject_text(ca.get()) +
+                  "'s path length is " + std::to_string(length));
   };
   auto good = check(signer.leaf);
   for (const CertificatePtr& above : signer.chain) {

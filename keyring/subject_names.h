@@ -17,10 +17,10 @@ using NameConstraintsPtr = std::unique_ptr<NAME_CONSTRAINTS, OpenSslDeleter<NAME
 
 // What a certificate is for.
 struct SubjectNames {
-  std::vector<std::string> dns;     // "*" may be the first label
-  std::vector<std::string> ip;      // IPv4 or IPv6 in text
-  std::vector<std::string> uris;    // with a scheme: "spiffe://prod/web"
-  std::vector<std::string> emails;  // "ops@example.org"
+  std::vector<std::string> dns = {};     // "*" may be the first label
+  std::vector<std::string> ip = {};      // IPv4 or IPv6 in text
+  std::vector<std::string> uris = {};    // with a scheme: "spiffe://prod/web"
+  std::vector<std::string> emails = {};  // "ops@example.org"
 
   bool empty() const { return dns.empty() && ip.empty() && uris.empty() && emails.empty(); }
 };

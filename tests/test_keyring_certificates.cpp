@@ -81,7 +81,8 @@ void a_rollover_is_one_step(void**) {
   const House house;
   assert_refused(roll_over_entry(house.keyring, "web"), Kind::invalid, "no next key");
   const Identity before = take(house.keyring.identity("web"));
-  assert_non_null(take(rekey_entry(house.keyring, "web", KeyType::ed25519, false)).certificate);
+  assert_non_null(
+      take(rekey_entry(house.keyring, "web", KeyType::ed25519, false)).certificate.get());
   assert_int_equal(X509_cmp(take(house.keyring.identity("web")).leaf.get(), before.leaf.get()), 0);
   assert_refused(rekey_entry(house.keyring, "web", {}, false), Kind::exists, "--again");
   take(roll_over_entry(house.keyring, "web"));

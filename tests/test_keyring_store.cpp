@@ -75,7 +75,8 @@ void a_leaf_has_what_a_peer_looks_for(void**) {
   assert_true(ca.usage == Usage::ca && ca.trusted && ca.has_key);
   assert_int_equal(X509_check_ca(ca.leaf.get()), 1);
   assert_int_equal(X509_get_pathlen(ca.leaf.get()), 0);
-  assert_int_equal(X509_get_key_usage(ca.leaf.get()), KU_KEY_CERT_SIGN | KU_CRL_SIGN);
+  assert_int_equal(X509_get_key_usage(ca.leaf.get()),
+                   KU_DIGITAL_SIGNATURE | KU_KEY_CERT_SIGN | KU_CRL_SIGN);
   assert_int_equal(ASN1_OCTET_STRING_cmp(X509_get0_authority_key_id(leaf),
                                          X509_get0_subject_key_id(ca.leaf.get())),
                    0);
