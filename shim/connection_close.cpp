@@ -100,6 +100,8 @@ void Connection::part(int fd, int64_t since) {
   if (state() == State::open) say_goodbye(fd, since + close_timeout());
   swallow_control(fd);
   if (unsent_bytes() == 0 || state() != State::open || writing_.sending) return;
+  pollfd socket{fd, POLLOUT, 0};
+  if (real::poll(&socket, 1, 0) > 0 && (socket.revents & (POLLERR | POLLHUP)) != 0) return;
   // What the program was told is sent will be: TCP would see to it by itself.
   const int saved_errno = errno;
   if (const int end = start_relay(fd); end >= 0) real::close(end);

@@ -250,7 +250,7 @@ void epoll_forget(Connection& connection) {
 }
 
 void epoll_end(EpollSet& set) {
-  for (;;) {
+  for (int patience = 10'000;;) {
     SlotRef hold;
     Connection* connection;
     {
@@ -260,6 +260,8 @@ void epoll_end(EpollSet& set) {
       if (enter(*connection)) hold = SlotRef(connection);
     }
     if (!hold) {  // it is ending, and about to leave by itself
+      // Unless who was about to end it has been killed: then memory is what it costs.
+      if (--patience == 0) return;
       sched_yield();
       continue;
     }

@@ -36,6 +36,13 @@ void close_span(unsigned first, unsigned last) {
 // For unsent bytes, which nobody else will see to.
 constexpr int64_t patience = 60'000'000'000;
 
+// The number's part in the count of those who hold what it leads to.
+void give_back(int fd) {
+  Slot* const slot = fd_table::withdraw(fd);
+  fd_table::settle(fd);
+  if (slot != nullptr) leave(*slot, Slot::descriptor);
+}
+
 // The relay holds nothing of the program's but the connection.
 void let_go_of_all_but(int fd, int end) {
   const SlotRef kept = fd_table::find(fd);
@@ -44,12 +51,9 @@ void let_go_of_all_but(int fd, int end) {
     int fd;
   } keep{kept.get(), fd};
   fd_table::for_each(
-      [](int number, Slot& slot, void* context) {
+      [](int number, Slot&, void* context) {
         const auto* const what = static_cast<Kept*>(context);
-        if (number == what->fd) return;
-        fd_table::withdraw(number);
-        fd_table::settle(number);
-        leave(slot, Slot::descriptor);
+        if (number != what->fd) give_back(number);
       },
       &keep);
   const auto low = static_cast<unsigned>(std::min(fd, end));
@@ -108,7 +112,8 @@ bool move_on(Flow& flow, ssize_t given) {
   return true;
 }
 
-void carry(Connection& connection, int fd, int end) {
+// False: it ended in a reset, so there is nothing more to say.
+bool carry(Connection& connection, int fd, int end) {
   static Flow to_program;
   static Flow to_network;
   while (!to_program.ended || !to_network.ended || to_program.length != 0) {
@@ -118,30 +123,31 @@ void carry(Connection& connection, int fd, int end) {
     if (to_network.wants()) ends[1].events |= POLLIN;
     if (to_program.length != 0) ends[1].events |= POLLOUT;
     if (ends[0].events == 0) ends[0].fd = -1;
-    if (await_readiness(ends, 2, INT64_MAX, nullptr) < 0 && errno != EINTR) return;
+    if (await_readiness(ends, 2, INT64_MAX, nullptr) < 0 && errno != EINTR) return true;
 
     if (to_program.wants() && ends[0].revents != 0 &&
         !take_from_network(connection, fd, end, to_program)) {
-      return;
+      return true;
     }
     if (to_network.wants() && ends[1].revents != 0 &&
         !take_from_program(connection, fd, end, to_network)) {
-      real::_exit(0);
+      return false;
     }
     if (to_program.length != 0 &&
         !move_on(to_program, real::send(end, to_program.bytes + to_program.at, to_program.length,
                                         MSG_DONTWAIT | MSG_NOSIGNAL))) {
-      return;
+      return true;
     }
     if (to_network.length != 0) {
       const iovec piece{to_network.bytes + to_network.at, to_network.length};
       const ssize_t given = connection.transmit(fd, engine::IovCursor(&piece, 1), piece.iov_len,
                                                 MSG_DONTWAIT | MSG_NOSIGNAL);
-      if (!move_on(to_network, given)) return;
+      if (!move_on(to_network, given)) return true;
     }
     // The program closed its end: nobody waits for what the network still says.
-    if ((ends[1].revents & POLLHUP) != 0 && to_network.ended && to_network.length == 0) return;
+    if ((ends[1].revents & POLLHUP) != 0 && to_network.ended && to_network.length == 0) return true;
   }
+  return true;
 }
 
 }  // namespace
@@ -149,12 +155,15 @@ void carry(Connection& connection, int fd, int end) {
 void run_relay(int fd, int end) {
   stand_alone();
   let_go_of_all_but(fd, end);
-  const SlotRef slot = fd_table::find(fd);
-  if (Connection* const connection = as_connection(slot)) {
-    carry(*connection, fd, end);
-    connection->say_goodbye(fd, process::now() + patience);
-    connection->swallow_control(fd);
+  {
+    const SlotRef slot = fd_table::find(fd);
+    Connection* const connection = as_connection(slot);
+    if (connection != nullptr && carry(*connection, fd, end)) {
+      connection->say_goodbye(fd, process::now() + patience);
+      connection->swallow_control(fd);
+    }
   }
+  give_back(fd);
   real::_exit(0);
   __builtin_unreachable();
 }

@@ -2,13 +2,14 @@
 
 A model of what is on its way keeps to that: a blocking read is only made when something will come,
 no more is sent than the kernel holds, and nothing is asked that depends on when a segment arrives.
+Edges (EPOLLET) are left to the written tests: reading ahead may show one twice, as epoll(7) allows.
 """
 
 import random
 
 PEEK, DONTWAIT, WAITALL = 0x2, 0x40, 0x100
 POLL = (0x1, 0x4, 0x5, 0x2001, 0x2005, 0x0)
-EPOLL = (0x1, 0x4, 0x5, 0x2001, 0x80000001, 0x80000005, 0x40000001, 0x40000005, 0xc0000001)
+EPOLL = (0x1, 0x4, 0x5, 0x2001, 0x40000001, 0x40000005)
 SIZES = (0, 1, 2, 7, 100, 1000, 1460, 4096, 16383, 16384, 16385, 20000, 40000)
 MOST = 60000  # bytes on their way, each way
 
@@ -19,7 +20,6 @@ class End:
         self.unread = 0  # bytes on their way to here
         self.slots = {0}
         self.registered = set()
-        self.edges = False  # EPOLLET was asked for
         self.said_end = False  # shutdown(SHUT_WR)
         self.heard_end = False  # the other's
 
@@ -74,8 +74,6 @@ class Generator:
         flags = self.random.choice((0, 0, PEEK, DONTWAIT, PEEK | DONTWAIT, WAITALL))
         if how.startswith("read"):
             flags = 0
-        if here.edges:  # reading ahead may show an edge twice, which epoll(7) allows
-            flags &= ~PEEK
         certain = here.unread > 0 or here.heard_end or size == 0
         if flags & WAITALL and here.unread < size and not here.heard_end:
             flags = DONTWAIT
@@ -100,7 +98,6 @@ class Generator:
             what = "add"
         events = f" {self.random.choice(EPOLL):#x}" if what in ("add", "mod") else ""
         self.put(here, f"epoll {what} {slot}{events}", everywhere=what == "wait")
-        here.edges |= events.startswith((" 0x8", " 0xc"))
         if what == "add":
             here.registered.add(slot)
         if what == "del":
