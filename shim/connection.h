@@ -84,6 +84,7 @@ struct Writing {
   bool ended = false;                     // our close_notify is sealed
   bool drained = false;                   // not because the program wished so
   bool finish = false;                    // shutdown(2) is due when the outbox is empty
+  bool behind_finished = false;           // client, TLS 1.3: nothing of the program's was sent
   int64_t rekey_at = 0;  // when the policy wants new keys (process::now()); 0 = never
   // A send is under way. If the next to hold the lock finds this, it was cut off,
   // and nobody knows how much of it has left.
@@ -263,6 +264,7 @@ class Connection : public Slot {
   ssize_t transmit_file_locked(int fd, int in, off_t* offset, size_t count);
   size_t send_batch(int fd, Batch& batch, size_t plaintext, int flags, int64_t until);
   ssize_t send_until(int fd, const uint8_t* data, size_t length, int flags, int64_t until);
+  void push_behind_finished(int fd);
   bool exhausted(int fd);
   ssize_t send_sealed(int fd, const uint8_t* data, size_t length, int flags);
   size_t keep_unsent(Batch& batch, size_t sent);

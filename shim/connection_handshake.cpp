@@ -168,6 +168,8 @@ void Connection::install(int fd, engine::Secured secured) {
   PrivatePart* const mine = private_part();
   reading_.state = secured.read;
   writing_.state = secured.write;
+  writing_.behind_finished =
+      !rule().is_tls_server() && secured.write.keys.version == engine::Version::tls13;
   start_rekey_clock();
   explicit_bzero(&secured.read, sizeof secured.read);
   explicit_bzero(&secured.write, sizeof secured.write);

@@ -1,0 +1,147 @@
+// Reading ahead of the program: what MSG_PEEK, FIONREAD and readiness must know.
+#include <sys/ioctl.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "shim/connection.h"
+#include "shim/real.h"
+
+namespace gaiter::shim {
+
+namespace {
+
+using engine::IovCursor;
+using engine::Received;
+
+// For gather(), beside MSG_ flags: an error that TCP reports once is kept for a read.
+constexpr int keep_error = MSG_ERRQUEUE;
+
+}  // namespace
+
+// Opens one more record in the inbox and puts its data behind what is there.
+// False if no whole record is left.
+bool Connection::open_next(int fd) {
+  engine::Inbox& inbox = reading_.inbox;
+  if (reading_.ended || inbox.data == nullptr || !engine::has_whole_record(inbox)) return false;
+  engine::Inbox next = inbox;
+  next.plain_length = 0;
+  const Received received = engine::open_in_place(reading_.state, next, ticket_sink());
+  if (next.plain_length != 0 && inbox.plain_length != 0) {
+    const uint32_t end = inbox.plain_at + inbox.plain_length;
+    std::memmove(inbox.data + end, inbox.data + next.plain_at, next.plain_length);
+    next.plain_at = inbox.plain_at;
+  } else if (next.plain_length == 0) {
+    next.plain_at = inbox.plain_at;
+  }
+  next.plain_length += inbox.plain_length;
+  inbox = next;
+  return digest(fd, received) == 0;
+}
+
+// Has up to `wanted` bytes opened in the inbox; one recv at most by `flags`'
+// leave, more without waiting.
+bool Connection::gather(int fd, size_t wanted, int flags) {
+  const CallDeadline deadline(SO_RCVTIMEO, flags);
+  bool asked = false;
+  for (;;) {
+    while (reading_.inbox.plain_length < wanted && open_next(fd)) {
+    }
+    if (state() == State::failed) {
+      errno = error();
+      return false;
+    }
+    engine::Inbox& inbox = reading_.inbox;
+    const bool some = inbox.plain_length != 0;
+    const bool all = (flags & MSG_WAITALL) != 0;
+    if (inbox.plain_length >= wanted || reading_.ended ||
+        (asked && reading_.drained && some && !all)) {
+      return true;
+    }
+    if (reading_.cut_off || reading_.error != 0) {
+      if (!some && (flags & keep_error) == 0) report_end();
+      return some;
+    }
+    if (!ensure_inbox()) {
+      errno = ENOMEM;
+      return some;
+    }
+    const size_t room = inbox.capacity - inbox.plain_length - inbox.cipher_length;
+    if (room == 0) return true;
+    const bool may_wait = (flags & MSG_DONTWAIT) == 0 && (!some || all);
+    if (may_wait && writing_.urgent.load(std::memory_order_relaxed) && !await_input(fd))
+      return some;
+    const int64_t until = may_wait && asked ? deadline.of(fd) : 0;
+    if (until != 0 && !await_more(fd, until)) return some;
+    const ssize_t got = fill(fd, std::min(room, engine::max_record_length),
+                             may_wait && until == 0 ? 0 : MSG_DONTWAIT);
+    asked = true;
+    if (got == 0) note_end(fd);
+    if (got < 0 && until != 0 && errno == EAGAIN) continue;
+    if (got < 0 && reading_.error == 0) return some;
+  }
+}
+
+ssize_t Connection::peek_locked(int fd, IovCursor& sink, int flags) {
+  const size_t wanted = sink.remaining();
+  if (!gather(fd, wanted, flags)) return -1;
+  const size_t length = std::min<size_t>(wanted, reading_.inbox.plain_length);
+  sink.copy_in(reading_.inbox.data + reading_.inbox.plain_at, length);
+  return static_cast<ssize_t>(length);
+}
+
+ssize_t Connection::count(int fd, size_t length, int flags) {
+  uint8_t last;
+  const iovec piece{&last, 1};
+  const ssize_t got = receive(fd, IovCursor(&piece, 1), flags);
+  if (got <= 0) return got;
+  return std::min(static_cast<ssize_t>(length), readable_bytes(fd));
+}
+
+ssize_t Connection::readable_bytes(int fd) {
+  if (step(fd) != Progress::done) {
+    int waiting = 0;
+    if (is_clear_) real::ioctl(fd, FIONREAD, &waiting);
+    return waiting;
+  }
+  LockGuard guard(reading_.lock, false);
+  if (!guard.held()) return 0;
+  const int saved_errno = errno;
+  if (reading_.receiving) recover_input(fd);
+  gather(fd, arena::batch_size, MSG_DONTWAIT | keep_error);
+  errno = saved_errno;
+  const auto length = static_cast<ssize_t>(reading_.inbox.plain_length);
+  settle_inbox();
+  return length;
+}
+
+int Connection::take_read_error(int fd) {
+  LockGuard guard(reading_.lock, false);
+  int taken = guard.held() ? std::exchange(reading_.error, 0) : 0;
+  socklen_t length = sizeof taken;
+  if (taken == 0) real::getsockopt(fd, SOL_SOCKET, SO_ERROR, &taken, &length);
+  if (!guard.held()) return taken;
+  if (taken != 0) reading_.told = true;
+  settle_inbox();
+  return taken;
+}
+
+// For readiness: whether a read would give something now. Reads ahead.
+bool Connection::pull(int fd, const Registration* asking) {
+  LockGuard guard(reading_.lock, false);
+  if (!guard.held()) return true;  // another thread is about to find out
+  reading_.asking = asking;
+  if (state() == State::open && !reading_.ended && !reading_.cut_off) {
+    const int saved_errno = errno;
+    if (reading_.receiving) recover_input(fd);
+    gather(fd, 1, MSG_DONTWAIT | keep_error);
+    errno = saved_errno;
+  }
+  settle_inbox();
+  reading_.asking = nullptr;
+  return reading_.hint.load(std::memory_order_relaxed) == Reading::Hint::something;
+}
+
+}  // namespace gaiter::shim
