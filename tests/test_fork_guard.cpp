@@ -20,7 +20,7 @@ bool handshake_works(const ContextRef& client, const ContextRef& server) {
 }
 
 void children_can_handshake(void**) {
-  const ContextRef client = context(ContextSettings{});
+  const ContextRef client = context(Ours{});
   const ContextRef server = server_context();
   std::atomic<bool> stop = false;
   std::atomic<int> failures = 0;

@@ -39,7 +39,7 @@ void must_be_suite(const Summary& summary, const Suite& suite) {
 }
 
 void client_talks_in_every_suite(void**) {
-  const ContextRef ours = context(ContextSettings{});
+  const ContextRef ours = context(Ours{});
   for (const Suite& suite : suites) {
     const ContextPtr theirs =
         foreign_context({.version = suite.version,
@@ -81,7 +81,7 @@ void a_hello_may_be_retried(void**) {
       foreign_context({.version = TLS1_3_VERSION, .identity = &world().server});
   SSL_CTX_set1_groups_list(their_server.get(), "P-384");
   ForeignPeer server(their_server.get());
-  const auto at_client = start(context(ContextSettings{}));
+  const auto at_client = start(context(Ours{}));
   Secured secured = secure(*at_client, server);
   must_talk(secured, server);
 
@@ -127,7 +127,7 @@ Pair secure_pair(const ContextRef& client_context, const ContextRef& server_cont
 }
 
 void both_ends_can_be_ours(void**) {
-  const ContextRef client = context(ContextSettings{});
+  const ContextRef client = context(Ours{});
   const ContextRef server = server_context();
   for (int i = 0; i < 3; ++i) {
     Pair pair = secure_pair(client, server);
@@ -149,7 +149,7 @@ void both_ends_can_be_ours(void**) {
 void bytes_may_come_one_at_a_time(void**) {
   for (const int version : {TLS1_3_VERSION, TLS1_2_VERSION}) {
     for (const Role role : {Role::client, Role::server}) {
-      const ContextRef ours = role == Role::client ? context(ContextSettings{}) : server_context();
+      const ContextRef ours = role == Role::client ? context(Ours{}) : server_context();
       const ContextPtr theirs =
           foreign_context({.role = role == Role::client ? Role::server : Role::client,
                            .version = version,
@@ -211,7 +211,7 @@ void data_right_behind_the_last_message_is_left(void**) {
     assert_string_equal(opened(secured.read, step.rest).text.c_str(), "early");
   }
   // A TLS 1.2 client gets the server's Finished and its data at once.
-  const ContextRef ours = context(ContextSettings{});
+  const ContextRef ours = context(Ours{});
   const ContextPtr theirs =
       foreign_context({.version = TLS1_2_VERSION, .identity = &world().server});
   ForeignPeer peer(theirs.get());
@@ -260,7 +260,7 @@ void messages_may_be_split_or_coalesced(void**) {
     const ContextPtr server_end =
         foreign_context({.version = TLS1_2_VERSION, .identity = &world().server});
     ForeignPeer peer(server_end.get());
-    const auto at_client = start(context(ContextSettings{}));
+    const auto at_client = start(context(Ours{}));
     step = advance(*at_client, reframed(peer.exchange(advance(*at_client, {}).output), piece));
     step = advance(*at_client, peer.exchange(step.output));
     must_be(*at_client, step.state, Handshake::State::done);

@@ -46,7 +46,7 @@ void old_versions_and_suites_are_refused(void**) {
 
 void a_peer_that_refuses_is_quoted(void**) {
   // The server speaks TLS 1.2 only, which our client does not offer.
-  const ContextRef strict = context(ContextSettings{.min_version = Version::tls13});
+  const ContextRef strict = context(Ours{.min_version = Version::tls13});
   const Attempt made = attempt(strict, "server.example", world().server, TLS1_2_VERSION);
   must_fail(*made.handshake, made.state, Cause::peer_refused, "protocol_version (70)");
   assert_false(made.handshake->failure().advice.empty());
@@ -66,13 +66,13 @@ void a_peer_that_refuses_is_quoted(void**) {
   const ContextPtr asking = foreign_context(
       {.version = TLS1_2_VERSION, .identity = &world().server, .trusts = &world().ca});
   ForeignPeer peer(asking.get());
-  const auto handshake = start(context(ContextSettings{}));
+  const auto handshake = start(context(Ours{}));
   const Step step = run(*handshake, peer);
   must_fail(*handshake, step.state, Cause::peer_refused, "handshake_failure (40)");
 }
 
 void a_peer_that_leaves_is_not_a_refusal(void**) {
-  const auto handshake = start(context(ContextSettings{}));
+  const auto handshake = start(context(Ours{}));
   advance(*handshake, {});
   const Step step = advance(*handshake, {21, 3, 3, 0, 2, 1, 0});
   must_fail(*handshake, step.state, Cause::peer_closed, "close_notify");
@@ -100,7 +100,7 @@ void what_is_no_tls_is_named(void**) {
   for (const auto& one : cases) {
     for (const Role role : {Role::client, Role::server}) {
       const auto handshake =
-          start(role == Role::client ? context(ContextSettings{}) : server_context());
+          start(role == Role::client ? context(Ours{}) : server_context());
       if (role == Role::client) advance(*handshake, {});
       const Step step = advance(*handshake, bytes(one.sent));
       must_fail(*handshake, step.state, Cause::not_tls, one.words);
@@ -125,7 +125,7 @@ void must_end_in_alert(const Data& output, uint8_t alert) {
 }
 
 void records_that_are_too_long_are_refused(void**) {
-  const Data hello = advance(*start(context(ContextSettings{})), {}).output;
+  const Data hello = advance(*start(context(Ours{})), {}).output;
   // A first half of the hello, then a header that promises too much.
   Data input = {22, 3, 1, 0, 10};
   input.insert(input.end(), hello.begin() + 5, hello.begin() + 15);
@@ -148,7 +148,7 @@ void records_of_a_wrong_kind_are_refused(void**) {
 }
 
 void half_a_record_is_left(void**) {
-  const Data hello = advance(*start(context(ContextSettings{})), {}).output;
+  const Data hello = advance(*start(context(Ours{})), {}).output;
   const auto handshake = start(server_context(), "");
   for (size_t length = 0; length < hello.size(); length += 11) {
     const Step step =
@@ -168,7 +168,7 @@ void damaged_flights_never_deceive(void**) {
   // end, it was in what TLS leaves unauthenticated (a record's version), and they
   // agree on the keys.
   std::mt19937 random(20240229);
-  const ContextRef client = context(ContextSettings{});
+  const ContextRef client = context(Ours{});
   const ContextRef server = server_context();
   for (int i = 0; i < 600; ++i) {
     const auto flip_in_flight = [&](int flight, Data& data) {
@@ -196,7 +196,7 @@ void damaged_flights_never_deceive(void**) {
 
 void garbage_never_succeeds(void**) {
   std::mt19937 random(7);
-  const ContextRef client = context(ContextSettings{});
+  const ContextRef client = context(Ours{});
   const ContextRef server = server_context();
   for (int i = 0; i < 2000; ++i) {
     const auto handshake = start(i % 2 == 0 ? server : client);

@@ -80,7 +80,7 @@ void server_tells_which_authorities_it_trusts(void**) {
 // ---- names and chains ----
 
 void names_that_fit(void**) {
-  const ContextRef ours = context(ContextSettings{});
+  const ContextRef ours = context(Ours{});
   for (const char* name : {"server.example", "SERVER.Example", "server.example.", "a.wild.example",
                            "10.0.0.1", "::1", "[::1]"}) {
     const Attempt made = attempt(ours, name, world().server);
@@ -90,7 +90,7 @@ void names_that_fit(void**) {
 }
 
 void names_that_do_not_fit(void**) {
-  const ContextRef ours = context(ContextSettings{});
+  const ContextRef ours = context(Ours{});
   // cn.example is the common name, which counts for nothing.
   for (const char* name : {"other.example", "cn.example", "wild.example", "a.b.wild.example",
                            "10.0.0.2", "::2", "server.example.evil"}) {
@@ -110,7 +110,7 @@ void names_that_do_not_fit(void**) {
 }
 
 void a_name_is_needed_to_verify_one(void**) {
-  const ContextRef ours = context(ContextSettings{});
+  const ContextRef ours = context(Ours{});
   for (const std::string& name : {std::string(), std::string("."), std::string(".example"),
                                   std::string("a\0b", 3), std::string(300, 'x')}) {
     const auto handshake = start(ours, name);
@@ -131,7 +131,7 @@ void only_dns_names_are_sent(void**) {
                {"::1", nullptr},
                {"fe80::1%eth0", nullptr},
                {"", nullptr}};
-  const ContextRef ours = context(ContextSettings{.verify = PeerCheck::chain});
+  const ContextRef ours = context(Ours{.verify = PeerCheck::chain});
   for (const auto& one : cases) {
     const ContextPtr theirs = foreign_context({.identity = &world().server});
     ForeignPeer peer(theirs.get());
@@ -176,7 +176,7 @@ void certificates_that_are_refused(void**) {
       {rude, Cause::untrusted, "CN=a\\", SSL_AD_UNKNOWN_CA},
   };
   for (const PeerCheck verify : {PeerCheck::full, PeerCheck::chain}) {
-    const ContextRef ours = context(ContextSettings{.verify = verify});
+    const ContextRef ours = context(Ours{.verify = verify});
     for (const auto& one : cases) {
       for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
         const Attempt made = attempt(ours, "server.example", one.shown, version);

@@ -40,7 +40,7 @@ bool server_resumes(const ContextRef& ours, SSL_CTX* theirs, SessionPtr& session
 void our_client_resumes(void**) {
   for (const int version : versions) {
     for (const size_t tickets : {size_t{1}, size_t{2}, size_t{4}}) {
-      const ContextRef ours = context(ContextSettings{});
+      const ContextRef ours = context(Ours{});
       const ContextPtr theirs =
           foreign_context({.version = version, .identity = &world().server, .tickets = tickets});
       assert_false(client_resumes(ours, theirs.get()));
@@ -63,7 +63,7 @@ void a_session_may_be_used_again(void**) {
   // Connections at the same time have but one ticket between them, and a server
   // need not send any more.
   for (const int version : versions) {
-    const ContextRef ours = context(ContextSettings{});
+    const ContextRef ours = context(Ours{});
     const ContextPtr theirs =
         foreign_context({.version = version, .identity = &world().server, .tickets = 1});
     assert_false(client_resumes(ours, theirs.get()));
@@ -74,13 +74,13 @@ void a_session_may_be_used_again(void**) {
 
 void sessions_stay_with_their_peer_and_context(void**) {
   for (const int version : versions) {
-    const ContextRef ours = context(ContextSettings{});
+    const ContextRef ours = context(Ours{});
     const ContextPtr theirs =
         foreign_context({.version = version, .identity = &world().server, .tickets = 1});
     assert_false(client_resumes(ours, theirs.get()));
     assert_false(client_resumes(ours, theirs.get(), "a.wild.example"));
     assert_false(client_resumes(ours, theirs.get(), "server.example", "another key"));
-    assert_false(client_resumes(context(ContextSettings{}), theirs.get()));
+    assert_false(client_resumes(context(Ours{}), theirs.get()));
     assert_true(client_resumes(ours, theirs.get()));
     assert_true(client_resumes(ours, theirs.get(), "a.wild.example"));
   }
@@ -88,7 +88,7 @@ void sessions_stay_with_their_peer_and_context(void**) {
 
 void a_server_that_forgot_leads_to_a_full_handshake(void**) {
   for (const int version : versions) {
-    const ContextRef ours = context(ContextSettings{});
+    const ContextRef ours = context(Ours{});
     const ForeignSettings settings{.version = version, .identity = &world().server, .tickets = 1};
     assert_false(client_resumes(ours, foreign_context(settings).get()));
     const ContextPtr restarted = foreign_context(settings);
@@ -98,7 +98,7 @@ void a_server_that_forgot_leads_to_a_full_handshake(void**) {
 }
 
 void a_failure_spoils_the_session_that_was_offered(void**) {
-  const ContextRef ours = context(ContextSettings{});
+  const ContextRef ours = context(Ours{});
   const ContextPtr theirs =
       foreign_context({.version = TLS1_3_VERSION, .identity = &world().server, .tickets = 1});
   assert_false(client_resumes(ours, theirs.get()));
@@ -112,7 +112,7 @@ void a_failure_spoils_the_session_that_was_offered(void**) {
 }
 
 void tickets_that_are_garbage_do_no_harm(void**) {
-  const ContextRef ours = context(ContextSettings{});
+  const ContextRef ours = context(Ours{});
   const ContextPtr theirs =
       foreign_context({.version = TLS1_3_VERSION, .identity = &world().server, .tickets = 2});
   ForeignPeer peer(theirs.get());
