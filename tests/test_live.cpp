@@ -1,5 +1,6 @@
 // The policy in use follows its files.
 #include "shim/live.h"
+#include "shim/process.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -126,6 +127,7 @@ void children_follow_by_themselves(void**) {
   live::before_fork();
   const pid_t child = fork();
   if (child == 0) {
+    process::after_fork_in_child();
     live::after_fork_in_child();
     _exit(becomes(7, Verdict::block) ? 0 : 1);
   }
@@ -145,6 +147,7 @@ void another_root_changes_nothing(void**) {
   live::before_fork();
   const pid_t child = fork();
   if (child == 0) {
+    process::after_fork_in_child();
     live::after_fork_in_child();
     if (chroot(jail.c_str()) != 0) _exit(2);
     pause_for(1'500);
