@@ -157,6 +157,14 @@ int adopt_accepted(int fd, Address& remote, int flags) {
     hook_close(fd);
     return fail_with(error);
   }
+  // Whose part it is to speak first does so at once: nothing else may ever wake us.
+  if (decision.verdict == Verdict::protect && !decision.rule->is_tls_server()) {
+    const SlotRef slot = fd_table::find(fd);
+    if (Connection* const begun = as_connection(slot)) {
+      begun->start_clock();
+      begun->step(fd);
+    }
+  }
   return fd;
 }
 

@@ -116,6 +116,18 @@ def test_a_client_certificate_is_there_after_the_rights_to_read_it_are_gone(
     server_side.secured(1, peer="client.harness")
 
 
+def test_roles_may_be_crossed(processes, redis, ports, server_side, client_side):
+    """Who accepts may be TLS's client, and who connects its server."""
+    port = ports.free()
+    server_side.inbound(port, role="client", verify="chain")
+    redis(port)
+    client_side.outbound(port, role="server", certificate="client")
+    under = client_side.environment()
+    assert processes.run(cli(port, "PING"), environment=under).text == "PONG\n"
+    server_side.secured(1, peer="client.harness")
+    client_side.secured(1)
+
+
 def test_the_name_that_was_looked_up_can_be_part_of_the_name_to_expect(processes, redis, ports,
                                                                        side, pki, server_side):
     port = ports.free()
