@@ -213,3 +213,15 @@ def test_a_listener_is_woken_by_another_session(protected, relay, processes, cli
     assert listener.wait() == 0, listener.describe()
     assert SECRET in listener.stdout().decode()
     wire.prove(connections=2)
+
+
+@pytest.mark.parametrize("name, welcome", [("client", True), ("batch", False)])
+def test_only_whom_the_rule_allows(protected, processes, side, pki, name, welcome):
+    port, server = protected(client_auth="required", allow="dns:client.harness")
+    client = side("client", {name: getattr(pki, name)}, {"ca": pki.ca})
+    client.outbound(port, certificate=name)
+    answer = processes.run(psql(port, "select 6 * 7"), environment=client.environment(),
+                           check=False)
+    assert (answer.text == "42\n") == welcome
+    if not welcome:
+        assert server.log.refused()[0]["cause"] == "not_allowed"
