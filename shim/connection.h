@@ -59,7 +59,7 @@ struct Reading {
   std::atomic<bool> shut{false};         // by the program's own shutdown(2)
   bool cut_off = false;                  // FIN without close_notify
   int error = 0;                         // of recv(2), not told to the program yet
-  bool told = false;                     // an error, by SO_ERROR: TCP then just says the end
+  bool told = false;                     // a reset, by SO_ERROR: TCP then just says the end
   std::atomic<bool> drained{false};      // the kernel had no more than the last recv took
   bool expects_tickets = false;          // client, TLS 1.3, before the first data
   bool fetched = false;                  // a recv gave something since the inbox was settled

@@ -123,7 +123,9 @@ int Connection::take_read_error(int fd) {
   socklen_t length = sizeof taken;
   if (taken == 0) real::getsockopt(fd, SOL_SOCKET, SO_ERROR, &taken, &length);
   if (!guard.held()) return taken;
-  if (taken != 0) reading_.told = true;
+  // Only of what ends a connection: behind any other error (an unreachable network, for
+  // one) a forged FIN would pass for the true end.
+  if (taken == ECONNRESET || taken == EPIPE) reading_.told = true;
   settle_inbox();
   return taken;
 }
