@@ -128,8 +128,9 @@ static void accepted_edges(void) {
       }
     }
     char text[128];
-    // FIN may be read before an event told of it.
-    printf("%zu bytes, seen %s\n", total, names(seen & ~(uint32_t)EPOLLRDHUP, text));
+    // Data and FIN may be read before an event told of them: the first one told of OUT alone.
+    seen &= ~(uint32_t)(EPOLLIN | EPOLLRDHUP);
+    printf("%zu bytes, seen %s\n", total, names(seen, text));
     for (int orders = 0; orders < 3; orders++) await_peer();
     close(fd);
   }
