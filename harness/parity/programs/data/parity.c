@@ -1,7 +1,7 @@
 #include "parity.h"
 
 bool is_server;
-int port;
+int port, via;
 volatile sig_atomic_t signals_seen;
 static int tell_other, hear_other, report_in, report_out;
 
@@ -192,13 +192,9 @@ int make_client(int to_port) {
   return fd;
 }
 
-static const struct scenario* const all[] = {
-    receive_cases, send_cases,       end_cases,     signal_cases, thread_cases,
-    file_cases,    descriptor_cases, process_cases, connect_cases, stream_cases, timeout_cases};
-
 static const struct scenario* find_case(const char* name) {
-  for (size_t i = 0; i < sizeof all / sizeof *all; ++i)
-    for (const struct scenario* one = all[i]; one->name != NULL; ++one)
+  for (const struct scenario* const* table = case_tables; *table != NULL; ++table)
+    for (const struct scenario* one = *table; one->name != NULL; ++one)
       if (strcmp(one->name, name) == 0) return one;
   return NULL;
 }
@@ -208,7 +204,7 @@ static int connect_pair(const int ready[2]) {
   int one = 1;
   if (!is_server) {
     if (read(ready[0], &token, 1) != 1) _exit(4);
-    int fd = make_client(port);
+    int fd = make_client(via);
     if (fd < 0) perror("connect");
     return fd;
   }
@@ -223,14 +219,15 @@ static int connect_pair(const int ready[2]) {
 
 int main(int count, char** words) {
   if (count == 2 && strcmp(words[1], "list") == 0) {
-    for (size_t i = 0; i < sizeof all / sizeof *all; ++i)
-      for (const struct scenario* one = all[i]; one->name != NULL; ++one) puts(one->name);
+    for (const struct scenario* const* table = case_tables; *table != NULL; ++table)
+      for (const struct scenario* one = *table; one->name != NULL; ++one) puts(one->name);
     return 0;
   }
-  const struct scenario* chosen = count == 4 ? find_case(words[1]) : NULL;
+  const struct scenario* chosen = count == 4 || count == 5 ? find_case(words[1]) : NULL;
   if (chosen == NULL) return 2;
   bool subject_serves = strcmp(words[2], "server") == 0;
   port = atoi(words[3]);
+  via = count == 5 ? atoi(words[4]) : port;
   int up[2], down[2], ready[2], reports[2];
   if (pipe2(up, O_CLOEXEC) || pipe2(down, O_CLOEXEC) || pipe2(ready, O_CLOEXEC) ||
       pipe2(reports, O_CLOEXEC)) {

@@ -1,9 +1,10 @@
 // Small programs that print what each call on a TCP connection gave. Run plain and
 // under Gaiter, they must print the same.
 //
-// parity CASE client|server PORT: the process forks before it has any socket; one
+// parity CASE client|server PORT [VIA]: the process forks before it has any socket; one
 // is the subject, client or server as named, whose calls are printed; the other is
-// its peer. They take turns over pipes.
+// its peer. They take turns over pipes. The server listens on PORT; the client
+// connects to VIA, where a relay may listen that leads there.
 #pragma once
 
 #include <errno.h>
@@ -40,12 +41,11 @@ struct scenario {
   play* run;
   bool alone;  // no connection is made for it
 };
-extern const struct scenario receive_cases[], send_cases[], end_cases[], signal_cases[],
-    thread_cases[], descriptor_cases[], process_cases[], connect_cases[], file_cases[], stream_cases[],
-    timeout_cases[];
+// What this program can play; each table ends with {0}, the list with NULL.
+extern const struct scenario* const case_tables[];
 
 extern bool is_server;  // this process, whether subject or peer
-extern int port;
+extern int port, via;
 extern volatile sig_atomic_t signals_seen;
 
 // Prints a line.
