@@ -1,4 +1,6 @@
 // epoll_pwait(2) on a set that holds protected sockets.
+#include <poll.h>
+
 #include <cerrno>
 #include <limits>
 
@@ -138,6 +140,14 @@ bool is_stale(const Registration& entry) {
   return entry.connection->read_hint() == Reading::Hint::nothing;
 }
 
+// Of an entry that was queued for nothing.
+void let_go(Registration& entry) {
+  entry.pending = 0;
+  if (!entry.kicked || !entry.armed) return;
+  entry.kicked = false;
+  synchronise(entry);
+}
+
 // The next entry of the ready list that is worth a look; false: none.
 bool next_news(Harvest& harvest, const Registration*& last, Look& look, bool& ended) {
   LockGuard guard(harvest.set.lock, true);
@@ -152,11 +162,7 @@ bool next_news(Harvest& harvest, const Registration*& last, Look& look, bool& en
     if (entry == nullptr) return false;
     ended = entry == last;
     if (is_stale(*entry)) {
-      entry->pending = 0;
-      if (entry->kicked && entry->armed) {
-        entry->kicked = false;
-        synchronise(*entry);
-      }
+      let_go(*entry);
     } else if (take_look(*entry, harvest, look)) {
       return true;
     } else {
@@ -166,18 +172,27 @@ bool next_news(Harvest& harvest, const Registration*& last, Look& look, bool& en
   return false;
 }
 
+// What the kernel says of one socket, in poll(2)'s bits.
+uint32_t ask_about(const Look& look) {
+  pollfd one{look.fd, static_cast<short>(look.connection->kernel_interest(look.wanted)), 0};
+  return real::poll(&one, 1, 0) > 0 ? static_cast<uint16_t>(one.revents) : 0;
+}
+
 // What the kernel does not know of. Each queued registration is looked at once.
-void collect_news(Harvest& harvest) {
+// `alone`: the kernel was not asked before, and may find no room afterwards.
+void collect_news(Harvest& harvest, bool alone) {
   const Registration* last = nullptr;
   for (bool ended = false; !ended;) {
     Look look;
     if (!next_news(harvest, last, look, ended)) return;
-    uint32_t edges = 0;
+    uint32_t kernel = 0;
     if ((look.wanted & EPOLLET) != 0) {
-      edges = look.pending & EPOLLOUT;
-      if ((look.pending & ask_kernel) != 0) edges |= EPOLLIN;
+      kernel = look.pending & EPOLLOUT;
+      if ((look.pending & ask_kernel) != 0) kernel |= EPOLLIN;
+    } else if (alone) {
+      kernel = ask_about(look);
     }
-    const uint32_t visible = look.connection->ready(look.fd, look.wanted, edges, look.entry);
+    const uint32_t visible = look.connection->ready(look.fd, look.wanted, kernel, look.entry);
     LockGuard guard(harvest.set.lock, true);
     if (!guard.held()) return;
     report(harvest, look, visible, false);
@@ -328,11 +343,17 @@ int epoll_await(EpollSet& set, int epfd, epoll_event* events, int room, int64_t 
   if (room <= 0 || events == nullptr) return real::epoll_pwait(epfd, events, room, 0, mask);
   for (;;) {
     Harvest harvest{set, set.rounds.fetch_add(1) + 1, events, room, precise};
-    // News that filled the last result must not starve what the kernel has.
-    if (set.crowded.load(std::memory_order_relaxed) && set.crowded.exchange(false))
-      collect_from_kernel(harvest, epfd, 0, mask);
-    if (set.ready_head.load(std::memory_order_relaxed) != nullptr) collect_news(harvest);
-    if (harvest.count != room && wait(harvest, epfd, deadline, mask) < 0)
+    // Both are asked for the same sockets: the kernel comes first, since what it finds may
+    // not fit behind the news; the next time it is the other way round, so that neither
+    // starves the other.
+    const bool news_first =
+        set.crowded.load(std::memory_order_relaxed) && set.crowded.exchange(false);
+    const bool news = epoll_has_news(set);
+    const bool asked = news && !news_first;
+    if (asked && collect_from_kernel(harvest, epfd, 0, mask) < 0) return -1;
+    if (news) collect_news(harvest, news_first);
+    const bool more = asked ? harvest.count == 0 && deadline != 0 : harvest.count != room;
+    if (more && wait(harvest, epfd, deadline, mask) < 0)
       return harvest.count != 0 ? harvest.count : -1;
     if (harvest.count != 0) return harvest.count;
     if (harvest.ask_again) {
@@ -347,12 +368,12 @@ int epoll_await(EpollSet& set, int epfd, epoll_event* events, int room, int64_t 
 }
 
 bool epoll_has_news(EpollSet& set) {
+  if (set.ready_head.load(std::memory_order_relaxed) == nullptr) return false;
   LockGuard guard(set.lock, true);
   if (!guard.held()) return false;
   while (Registration* const first = set.ready_head.load()) {
     if (first->armed && !is_stale(*first)) return true;
-    dequeue(set);
-    first->pending = 0;
+    let_go(*dequeue(set));
   }
   return false;
 }
