@@ -40,7 +40,6 @@ BINARIES = {
     "many-openssl": ("many.c", "transport_openssl.c", "-lssl", "-lcrypto"),
     "spawn": ("spawn.c",),
     "foreign_reads": ("foreign_reads.c",),
-    "fork_cost": ("fork_cost.c",),
 }
 
 

@@ -55,6 +55,39 @@ class Server:
         self.output.close()
 
 
+class Conversation:
+    """A process that answers each line with a line."""
+
+    def __init__(self, bench, command, environment=None):
+        self.name = os.path.basename(command[0])
+        bench.show(command, environment)
+        self.process = subprocess.Popen(
+            command, env={**os.environ, **(environment or {})}, stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, text=True, bufsize=1)
+
+    def hear(self):
+        alarm = threading.Timer(CLIENT_TIMEOUT, self.process.kill)
+        alarm.start()
+        try:
+            answer = self.process.stdout.readline()
+        finally:
+            alarm.cancel()
+        if not answer:
+            raise Failure(f"{self.name} does not answer")
+        return answer
+
+    def ask(self, line=""):
+        self.process.stdin.write(line + "\n")
+        return self.hear()
+
+    def cpu_seconds(self):
+        return cpu_seconds(self.process.pid)
+
+    def close(self):
+        self.process.kill()
+        self.process.communicate()
+
+
 def descendants(pid):
     """The process itself, its children, their children, ..."""
     found = [pid]

@@ -55,6 +55,8 @@ def line(row, variant, outcome, gaiter):
     values = outcome.values()
     spread = f"{number(min(values))} - {number(max(values))}"
     text = f"{number(outcome.median()):>9}  {spread:<18}{duration(outcome.cpu_seconds()):>9}"
+    if variant == GAITER and variant in row.bars:  # the bar is for the figure itself
+        return f"{text} | {'':>17}  {verdict(row, variant, outcome.median())}"
     if variant == GAITER or gaiter is None or gaiter.error:
         return text
     value, cpu = compare(row, gaiter, outcome)

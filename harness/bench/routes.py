@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 from .bench import USUAL
-from .process import Server, run
+from .process import Conversation, Server, run
 from .row import GAITER, OWN_TLS, TUNNELS, Failure
 from .tunnels import add_tunnels
 
@@ -53,12 +53,24 @@ class Route:
         self._stack.callback(client.close)
         self._servers.append(client)
 
+    def talk(self, *arguments):
+        """Starts a client that is told what to do: a Conversation."""
+        command = self.client(self.port, *arguments)
+        talk = Conversation(self.bench, command, self.client_environment)
+        self._stack.callback(talk.close)
+        self._servers.append(talk)
+        return talk
+
+    def cpu_seconds(self):
+        """So far, of the servers and of the clients beside()."""
+        return sum(server.cpu_seconds() for server in self._servers)
+
     def run(self, *arguments):
         """Runs the client: (what it printed, CPU seconds of the client and of all servers)."""
-        before = sum(server.cpu_seconds() for server in self._servers)
+        before = self.cpu_seconds()
         command = self.client(self.port, *arguments)
         output, cpu = run(self.bench, command, self.client_environment)
-        return output, cpu + sum(server.cpu_seconds() for server in self._servers) - before
+        return output, cpu + self.cpu_seconds() - before
 
     def secured(self):
         """What Gaiter's log tells of each secured connection: [{"suite": ..., ...}]."""

@@ -36,7 +36,8 @@ class Row:
     first_count: int  # size of the first run, which is not counted: later runs are sized by it
     variants: tuple[str, ...] = ENDS + (STUNNEL,)
     higher_is_better: bool = True
-    # Gaiter against a variant: the least ratio, or where less is better the greatest difference.
+    # Gaiter against a variant: the least ratio, or where less is better the greatest difference;
+    # for Gaiter itself, its own figure.
     bars: dict[str, float] = field(default_factory=dict)
     note: str = ""
     quick: bool = True

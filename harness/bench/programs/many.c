@@ -2,12 +2,13 @@
 // ones cost those that are active.
 //
 //   many server PORT                          echoes whatever comes
-//   many client PORT OPEN ACTIVE ROUNDS       opens OPEN connections, one echo on each; then
-//                                             ROUNDS times an echo on each of the first ACTIVE;
-//                                             then forks, with all of them open
+//   many client PORT OPEN ACTIVE ROUNDS       opens OPEN connections, one echo on each; then,
+//                                             for each line of its input, ROUNDS times an echo on
+//                                             each of the first ACTIVE; then forks, with all of
+//                                             them open
 //
-// The client prints: bytes resident before and after it opened them, the seconds of the
-// rounds, and the median time of a fork(2) in microseconds.
+// The client prints, a line each: bytes resident before and after it opened them, the seconds
+// of the rounds for each line of input, and the median time of a fork(2) in microseconds.
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -169,9 +170,14 @@ int main(int argc, char** argv) {
   long before = resident_bytes();
   for (int i = 1; i < open_count; i++) all[i] = open_one(port, i, set);
   long after = resident_bytes();
-  double begin = now();
-  for (int i = 0; i < rounds; i++) echo_round(all, active, set);
-  double seconds = now() - begin;
-  printf("%ld %ld %.6f %.1f\n", before, after, seconds, fork_microseconds());
+  setvbuf(stdout, NULL, _IOLBF, 0);
+  printf("%ld %ld\n", before, after);
+  for (int c; (c = getchar()) != EOF;) {
+    if (c != '\n') continue;
+    double begin = now();
+    for (int i = 0; i < rounds; i++) echo_round(all, active, set);
+    printf("%.6f\n", now() - begin);
+  }
+  printf("%.1f\n", fork_microseconds());
   return 0;
 }

@@ -1,12 +1,14 @@
 """Many connections at once (programs/many.c): what idle ones cost, and what arriving ones do."""
 
 from functools import partial
+from statistics import median
 
 from ..routes import Program, open_route
 from ..row import ENDS, GAITER, PLAIN, Row, Sample
 from .streams import traffic
 
-IDLE, ACTIVE, ROUNDS = 8000, 100, 60
+IDLE, ACTIVE = 10_000, 100
+TURNS, ROUNDS = 15, 100  # of echoes on each active connection
 ARRIVALS = 200
 
 
@@ -38,40 +40,51 @@ def measure_arrivals(bench, variant, count, first):
                       secured_by=route.secured_by(), latency=tuple(latency))
 
 
-def run_client(bench, variant, first, opened, rounds):
+def open_many(bench, variant, first):
+    """Opens IDLE connections: (bytes before, bytes after, microseconds of a fork, CPU, TLS)."""
     with open_route(bench, variant, many(bench), first) as route:
-        output, cpu = route.run(opened, min(ACTIVE, opened), rounds)
-        before, after, seconds, fork = map(float, output.split())
-        return before, after, seconds, fork, cpu, route.secured_by()
+        output, cpu = route.run(IDLE, ACTIVE, 0)
+        before, after, fork = map(float, output.split())
+        return before, after, fork, cpu, route.secured_by()
 
 
 def measure_memory(bench, variant, count, first):
-    before, after, seconds, _, cpu, secured = run_client(bench, variant, first, IDLE, 1)
+    before, after, _, cpu, secured = open_many(bench, variant, first)
     return Sample(value=(after - before) / (IDLE - 1), cpu_seconds=cpu / IDLE, work=1, seconds=1,
                   secured_by=secured)
 
 
-def measure_active(bench, variant, count, first):
-    _, _, alone, *_ = run_client(bench, variant, False, ACTIVE, ROUNDS)
-    _, _, among, _, cpu, secured = run_client(bench, variant, first, IDLE + ACTIVE, ROUNDS)
-    return Sample(value=alone / among, cpu_seconds=cpu, work=1, seconds=1, secured_by=secured)
-
-
 def measure_fork(bench, variant, count, first):
-    _, _, _, fork, cpu, secured = run_client(bench, variant, first, IDLE, 1)
+    _, _, fork, cpu, secured = open_many(bench, variant, first)
     return Sample(value=fork, cpu_seconds=cpu, work=1, seconds=1, secured_by=secured)
+
+
+def measure_active(bench, variant, count, first):
+    """Two pairs of server and client, with and without the idle ones, that echo by turns."""
+    with open_route(bench, variant, many(bench), first) as crowded, \
+            open_route(bench, variant, many(bench), False) as quiet:
+        among = crowded.talk(IDLE + ACTIVE, ACTIVE, ROUNDS)
+        alone = quiet.talk(ACTIVE, ACTIVE, ROUNDS)
+        for client in (among, alone):
+            client.hear()  # all are open
+        before = crowded.cpu_seconds()
+        pairs = [(float(alone.ask()), float(among.ask())) for _ in range(TURNS)]
+        cpu = crowded.cpu_seconds() - before
+        return Sample(value=median(quick / slow for quick, slow in pairs),
+                      cpu_seconds=cpu / (TURNS * ROUNDS * ACTIVE), work=1, seconds=1,
+                      secured_by=crowded.secured_by())
 
 
 ROWS = [
     Row(f"99th percentile of an echo while {ARRIVALS} connections arrive each second", "us",
         "round trip", measure_arrivals, first_count=2000, variants=ENDS, higher_is_better=False,
         longer=2, quick=False),
-    Row(f"memory of an idle connection ({IDLE} open)", "bytes", "connection opened",
+    Row(f"memory of an idle connection ({IDLE:,} open)", "bytes", "connection opened",
         measure_memory, first_count=1, variants=ENDS, higher_is_better=False,
         bars={PLAIN: 1024}, rounds=3, quick=False, note="in the client's process, drained"),
-    Row(f"{ACTIVE} active among {IDLE} idle connections", "times as fast as alone", "run",
-        measure_active, first_count=1, variants=ENDS, bars={PLAIN: 0.97}, rounds=3, quick=False),
-    Row(f"fork with {IDLE} connections", "us", "run", measure_fork, first_count=1,
+    Row(f"{ACTIVE} active among {IDLE:,} idle connections", "times as fast as alone", "echo",
+        measure_active, first_count=1, variants=ENDS, bars={GAITER: 0.97}, rounds=3, quick=False),
+    Row(f"fork with {IDLE:,} connections", "us", "run", measure_fork, first_count=1,
         variants=(PLAIN, GAITER), rounds=3, higher_is_better=False, bars={PLAIN: 2000},
         quick=False),
 ]

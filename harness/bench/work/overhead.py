@@ -6,7 +6,6 @@ from ..process import run
 from ..row import GAITER, PLAIN, Row, Sample
 
 SCRIPT = 100  # commands
-CONNECTIONS = 10_000  # open while the program forks
 
 
 def preload(bench, variant):
@@ -36,14 +35,6 @@ def measure_foreign_read(bench, variant, count, first):
     return Sample(value=least, cpu_seconds=cpu / count, work=count, seconds=count * median / 1e9)
 
 
-def measure_fork(bench, variant, count, first):
-    """The connections are opened anew for each sample: `count` is theirs, and never changes."""
-    port = bench.free_port()
-    environment = bench.gaiter_environment(port) if variant == GAITER else {}
-    output, cpu = run(bench, [bench.binary("fork_cost"), str(CONNECTIONS), str(port)], environment)
-    return Sample(value=float(output), cpu_seconds=cpu, work=1, seconds=1)
-
-
 ROWS = [
     Row("exec of /bin/true", "us", "exec", measure_exec, first_count=200,
         variants=(PLAIN, GAITER), higher_is_better=False, bars={PLAIN: 500}),
@@ -51,6 +42,4 @@ ROWS = [
         variants=(PLAIN, GAITER), higher_is_better=False, quick=False),
     Row("read(2) of /dev/zero", "ns", "call", measure_foreign_read, first_count=500_000,
         variants=(PLAIN, GAITER), higher_is_better=False, bars={PLAIN: 2}),
-    Row(f"fork with {CONNECTIONS:,} open connections", "us", "fork", measure_fork, first_count=1,
-        variants=(PLAIN, GAITER), higher_is_better=False, quick=False, bars={PLAIN: 2000}),
 ]
