@@ -57,6 +57,10 @@ std::expected<std::unique_ptr<Snapshot>, std::string> Snapshot::load(
     fresh->concerned_[static_cast<size_t>(rule.direction)] = true;
     fresh->questions_.add(rule);
   }
+  if (fresh->questions_.program) {
+    const Self self(fresh->questions_);
+    fresh->policy_.narrow_to(self.process().program);
+  }
   return fresh;
 }
 

@@ -79,7 +79,9 @@ Point some_point(std::mt19937& random, const Process* process) {
 
 void agrees_with_a_naive_loop(void**) {
   std::mt19937 random(1);
-  const Process process{"/usr/bin/one", 10, 20, {}, "one.service"};
+  const gid_t groups[] = {21, 22};
+  const Process process{"/usr/bin/one", 10, 20, groups, "one.service"};
+  const std::string units[] = {"one.service", "one.*", "two.service", "a.service"};
   for (int round = 0; round < 600; round++) {
     std::vector<Rule> rules(random() % 40);
     for (Rule& rule : rules) {
@@ -90,6 +92,10 @@ void agrees_with_a_naive_loop(void**) {
       rule.remote = some_addresses(random);
       if (random() % 4 == 0) rule.programs = {random() % 2 ? "one" : "two"};
       if (random() % 4 == 0) rule.users = {random() % 2 ? 10u : 11u};
+      for (auto count = random() % 3; count > 0; count--)
+        if (random() % 2) rule.groups.push_back(static_cast<gid_t>(20 + random() % 4));
+      for (auto count = random() % 3; count > 0; count--)
+        if (random() % 3 == 0) rule.units.push_back(units[random() % std::size(units)]);
     }
     const Matcher matcher(rules), narrow(rules, process.program);
     for (int query = 0; query < 200; query++) {
@@ -165,14 +171,15 @@ void measure(const char* what, const std::vector<Rule>& rules, const std::vector
     assert_int_equal(matcher.find(rules, points[i]), naive(rules, points[i]));
 }
 
-Point outbound_to(Address address, uint16_t port) {
+Point outbound_to(Address address, uint16_t port, const Process* process = nullptr) {
   return {
-      Direction::outbound, {}, {Point::Known::exact, Point::Known::exact, address, port}, nullptr};
+      Direction::outbound, {}, {Point::Known::exact, Point::Known::exact, address, port}, process};
 }
+
+Address ipv4(uint64_t n) { return {0, all_ipv4.first.low + n}; }
 
 void ten_thousand_rules(void**) {
   std::mt19937 random(2);
-  const auto ipv4 = [](uint64_t n) { return Address{0, all_ipv4.first.low + n}; };
   std::vector<Rule> ports(10000), networks(10000), pairs(10000), nested(10000);
   std::vector<Point> to_ports, to_networks, to_pairs, to_nested;
   for (uint32_t i = 0; i < 10000; i++) {
@@ -198,14 +205,47 @@ void ten_thousand_rules(void**) {
   measure("overlapping ranges of both", nested, to_nested);
 }
 
+// Layouts in which many rules are for every value.
+void ten_thousand_overlapping_rules(void**) {
+  std::mt19937 random(4);
+  std::vector<Rule> wide(10000), narrow(10000), ranges(10000), networks(10000), users(10000),
+      groups(10000), units(10000);
+  const gid_t supplementary[] = {7, 5000};
+  const Process process{"/usr/bin/one", 5000, 6, supplementary, "u5000.service"};
+  std::vector<Point> points;
+  for (uint32_t i = 0; i < 10000; i++) {
+    points.push_back(outbound_to(ipv4(0x0a000000 + random() % 65536), some_port(random), &process));
+    const auto a = static_cast<uint16_t>(random()), b = static_cast<uint16_t>(random());
+    wide[i].remote_ports = {{std::min(a, b), std::max(a, b)}};
+    narrow[i].remote_ports = {
+        {a, static_cast<uint16_t>(std::min<uint64_t>(65535, a + random() % 2000))}};
+    const uint64_t first = 0x0a000000 + random() % 65536, size = uint64_t{1} << random() % 16;
+    ranges[i].remote_ports = narrow[i].remote_ports;
+    ranges[i].remote = {{ipv4(first), ipv4(first + random() % 1000)}};
+    networks[i].remote_ports = narrow[i].remote_ports;
+    networks[i].remote = {{ipv4(first & ~(size - 1)), ipv4(first | (size - 1))}};
+    users[i].users = {i};
+    groups[i].groups = {i};
+    units[i].units = {"u" + std::to_string(i) + ".service"};
+  }
+  for (auto* rules : {&wide, &narrow, &ranges, &networks, &users, &groups, &units})
+    for (Rule& rule : *rules) rule.direction = Direction::outbound;
+  measure("wide ranges of ports", wide, points);
+  measure("narrow ranges of ports", narrow, points);
+  measure("ranges of addresses and ports", ranges, points);
+  measure("networks in each other, and ports", networks, points);
+  measure("user", users, points);
+  measure("group", groups, points);
+  measure("unit", units, points);
+}
+
 }  // namespace
 
 int main() {
   const CMUnitTest tests[] = {
-      cmocka_unit_test(agrees_with_a_naive_loop),
-      cmocka_unit_test(blocks_are_the_fewest),
-      cmocka_unit_test(rough_blocks_hold_the_range),
-      cmocka_unit_test(ten_thousand_rules),
+      cmocka_unit_test(agrees_with_a_naive_loop),       cmocka_unit_test(blocks_are_the_fewest),
+      cmocka_unit_test(rough_blocks_hold_the_range),    cmocka_unit_test(ten_thousand_rules),
+      cmocka_unit_test(ten_thousand_overlapping_rules),
   };
   return cmocka_run_group_tests(tests, nullptr, nullptr);
 }
