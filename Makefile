@@ -56,7 +56,7 @@ HAVE_IPSEC_MB = $(if $(IPSEC_MB),-DGAITER_IPSEC_MB)
 WRAPPED = ssl_log_secret EVP_MD_fetch EVP_MAC_fetch EVP_KDF_fetch EVP_CIPHER_fetch \
   EVP_KEYMGMT_fetch EVP_KEYEXCH_fetch EVP_SIGNATURE_fetch EVP_KEYMGMT_names_do_all d2i_X509 \
   CRYPTO_secure_malloc CRYPTO_secure_zalloc BN_copy ssl_x509err2alert EVP_KDF_derive \
-  ossl_x25519_public_from_private
+  ossl_x25519_public_from_private OPENSSL_cleanse
 LIBS = $(addprefix -Wl$(comma)--wrap=,$(WRAPPED)) -l:libssl.a -l:libcrypto.a $(if $(IPSEC_MB),-l:libIPSec_MB.a)
 
 objects = $(patsubst %.cpp,$B/obj/%.o,$(wildcard $(1)/*.cpp))

@@ -14,6 +14,7 @@
 #include <string_view>
 
 #include "engine/hkdf.h"
+#include "engine/keyed_secrets.h"
 
 namespace gaiter::engine {
 namespace {
@@ -66,6 +67,13 @@ bool fits(const std::optional<Bytes>& bytes, size_t limit) {
   return !bytes || bytes->size() <= limit;
 }
 
+void expand(Hash hash, Bytes secret, const Request& request, Bytes data, std::span<uint8_t> out) {
+  if (KeyedSecrets* const keyed = KeyedSecrets::current())
+    expand_label(keyed->find(hash, secret), request.label, data, out);
+  else
+    expand_label(Hmac(hash, secret), request.label, data, out);
+}
+
 // Derive-Secret(previous, "derived", "") as the salt, then HKDF-Extract; what is
 // missing is a string of zeros (RFC 8446 7.1).
 void extract_next(const Request& request, Hash hash, uint8_t* out) {
@@ -75,7 +83,7 @@ void extract_next(const Request& request, Hash hash, uint8_t* out) {
   if (!request.salt) return extract(hash, {}, input, out);
   uint8_t nothing[max_hash_length], salt[max_hash_length];
   hash_of_nothing(hash, nothing);
-  expand_label(Hmac(hash, *request.salt), request.label, {nothing, length}, {salt, length});
+  expand(hash, *request.salt, request, {nothing, length}, {salt, length});
   extract(hash, {salt, length}, input, out);
   OPENSSL_cleanse(salt, sizeof salt);
 }
@@ -93,8 +101,7 @@ bool derive(EVP_KDF_CTX* context, std::span<uint8_t> out, const OSSL_PARAM* para
       out.size() > length || request.label.size() > 64)
     return false;
   if (*request.mode == EVP_KDF_HKDF_MODE_EXPAND_ONLY && request.key) {
-    expand_label(Hmac(*request.hash, *request.key), request.label, request.data.value_or(Bytes()),
-                 out);
+    expand(*request.hash, *request.key, request, request.data.value_or(Bytes()), out);
     return true;
   }
   if (*request.mode == EVP_KDF_HKDF_MODE_EXTRACT_ONLY && out.size() == length) {
@@ -132,4 +139,11 @@ void __wrap_ossl_x25519_public_from_private(uint8_t out[32], const uint8_t key[3
   static constexpr uint8_t base_point[32] = {9};
   if (ossl_x25519 == nullptr || ossl_x25519(out, key, base_point) != 1)
     __real_ossl_x25519_public_from_private(out, key);
+}
+
+extern "C" void __wrap_OPENSSL_cleanse(void* data, size_t length);
+
+// OpenSSL's own wipes 8 bytes at a time, and a handshake wipes some 40 KiB.
+void __wrap_OPENSSL_cleanse(void* data, size_t length) {
+  if (length != 0) explicit_bzero(data, length);
 }

@@ -10,6 +10,7 @@
 #include "engine/authorisation.h"
 #include "engine/diagnosis.h"
 #include "engine/identities.h"
+#include "engine/keyed_secrets.h"
 #include "engine/peer_name.h"
 #include "engine/resumption.h"
 #include "engine/secret_log.h"
@@ -72,6 +73,7 @@ SslDriver::Outcome SslDriver::handshake(std::span<const uint8_t>& records,
   pipe_.record_rest = 0;
   pipe_.output = &output;
   const PeerCache::Parsing known_peers(context_->peers());
+  const KeyedSecrets keyed_secrets;
   const int result = SSL_do_handshake(ssl_);
   const bool starved = result != 1 && SSL_get_error(ssl_, result) == SSL_ERROR_WANT_READ;
   records = pipe_.input;
@@ -85,6 +87,7 @@ bool SslDriver::take_post_handshake(std::span<const uint8_t> record) {
   pipe_.input = record;
   pipe_.record_rest = 0;
   uint8_t byte;
+  const KeyedSecrets keyed_secrets;
   const int result = SSL_read(ssl_, &byte, sizeof byte);
   const bool fine = result <= 0 && SSL_get_error(ssl_, result) == SSL_ERROR_WANT_READ;
   pipe_.input = {};

@@ -4,11 +4,14 @@
 #include <openssl/kdf.h>
 #include <openssl/rand.h>
 
+#include <algorithm>
 #include <csetjmp>
 #include <cstdarg>
 #include <cstring>
 #include <string>
 #include <vector>
+
+#include "engine/keyed_secrets.h"
 
 extern "C" {
 #include <cmocka.h>
@@ -17,6 +20,7 @@ int __real_EVP_KDF_derive(EVP_KDF_CTX*, unsigned char*, size_t, const OSSL_PARAM
 int __wrap_EVP_KDF_derive(EVP_KDF_CTX*, unsigned char*, size_t, const OSSL_PARAM*);
 void __real_ossl_x25519_public_from_private(uint8_t*, const uint8_t*);
 void __wrap_ossl_x25519_public_from_private(uint8_t*, const uint8_t*);
+void __wrap_OPENSSL_cleanse(void*, size_t);
 }
 
 namespace {
@@ -152,6 +156,37 @@ void test_x25519_public_keys_are_openssl_s(void**) {
   }
 }
 
+void test_wipes_what_it_is_told_to(void**) {
+  for (size_t length = 0; length != 300; ++length) {
+    Bytes bytes(length + 2, 0xa5);
+    __wrap_OPENSSL_cleanse(bytes.data() + 1, length);
+    assert_int_equal(0xa5, bytes.front());
+    assert_int_equal(0xa5, bytes.back());
+    assert_int_equal(length, std::count(bytes.begin() + 1, bytes.end() - 1, 0));
+  }
+  __wrap_OPENSSL_cleanse(nullptr, 0);
+}
+
+// Within a handshake's step secrets are kept keyed; more of them than there is room for,
+// in any order, and of two hashes.
+void test_derives_the_same_from_keyed_secrets(void**) {
+  const gaiter::engine::KeyedSecrets keyed;
+  assert_ptr_equal(&keyed, gaiter::engine::KeyedSecrets::current());
+  std::vector<Bytes> secrets;
+  for (int i = 0; i != 6; ++i) secrets.push_back(random_bytes(32));
+  for (int i = 0; i != 100; ++i) {
+    const Bytes& secret = secrets[static_cast<size_t>(i * i % 6)];
+    const char* const digest = i % 3 == 0 ? "SHA2-256" : "SHA2-384";
+    assert_same({EVP_KDF_HKDF_MODE_EXPAND_ONLY, digest, secret, {}, {}, "key", 32});
+    assert_same({EVP_KDF_HKDF_MODE_EXPAND_ONLY, digest, secret, {}, {}, "iv", 12});
+  }
+  {
+    const gaiter::engine::KeyedSecrets inner;
+    assert_ptr_equal(&inner, gaiter::engine::KeyedSecrets::current());
+  }
+  assert_ptr_equal(&keyed, gaiter::engine::KeyedSecrets::current());
+}
+
 }  // namespace
 
 int main() {
@@ -161,6 +196,8 @@ int main() {
       cmocka_unit_test(test_extracts_as_openssl_does),
       cmocka_unit_test(test_leaves_the_rest_to_openssl),
       cmocka_unit_test(test_x25519_public_keys_are_openssl_s),
+      cmocka_unit_test(test_wipes_what_it_is_told_to),
+      cmocka_unit_test(test_derives_the_same_from_keyed_secrets),
   };
   return cmocka_run_group_tests_name("openssl_shortcuts", tests, nullptr, nullptr);
 }
