@@ -58,7 +58,7 @@ class EpollSet : public Slot {
   std::atomic<uint32_t> waiters{0};  // threads asleep in the kernel
   std::atomic<bool> nested{false};   // a member of another epoll set
   std::atomic<bool> polled{false};   // poll or select looks at it
-  std::atomic<bool> crowded{false};  // the ready list left the kernel no room
+  std::atomic<bool> crowded{false};  // the kernel's events left the news no room
   std::atomic<uint32_t> rounds{0};
   std::atomic<Registration*> ready_head{nullptr};
   Registration* ready_tail = nullptr;

@@ -154,10 +154,7 @@ bool next_news(Harvest& harvest, const Registration*& last, Look& look, bool& en
   if (!guard.held()) return false;
   if (last == nullptr) last = harvest.set.ready_tail;
   while (!ended) {
-    if (harvest.count == harvest.room) {
-      harvest.set.crowded.store(harvest.set.ready_head.load() != nullptr);
-      return false;
-    }
+    if (harvest.count == harvest.room) return false;
     Registration* const entry = dequeue(harvest.set);
     if (entry == nullptr) return false;
     ended = entry == last;
@@ -352,6 +349,7 @@ int epoll_await(EpollSet& set, int epfd, epoll_event* events, int room, int64_t 
     const bool asked = news && !news_first;
     if (asked && collect_from_kernel(harvest, epfd, 0, mask) < 0) return -1;
     if (news) collect_news(harvest, news_first);
+    if (asked && harvest.count == room) set.crowded.store(set.ready_head.load() != nullptr);
     const bool more = asked ? harvest.count == 0 && deadline != 0 : harvest.count != room;
     if (more && wait(harvest, epfd, deadline, mask) < 0)
       return harvest.count != 0 ? harvest.count : -1;

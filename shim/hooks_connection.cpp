@@ -312,8 +312,8 @@ int hook_shutdown(int fd, int how) {
 }
 
 int hook_getsockopt(int fd, int level, int name, void* value, socklen_t* length) {
-  if (level != SOL_SOCKET || name != SO_ERROR || !fd_table::has(fd) || value == nullptr ||
-      length == nullptr || *length < sizeof(int)) {
+  if (level != SOL_SOCKET || name != SO_ERROR || !fd_table::has(fd) || !may_be_memory(value) ||
+      !may_be_memory(length) || static_cast<int>(*length) < static_cast<int>(sizeof(int))) {
     return real::getsockopt(fd, level, name, value, length);
   }
   const SlotRef slot = fd_table::find(fd);

@@ -226,6 +226,7 @@ int hook_epoll_pwait(int set, epoll_event* events, int count, int timeout, const
   if (!fd_table::has(set)) return real::epoll_pwait(set, events, count, timeout, mask);
   const WatchedSet watched(set);
   if (!watched) return real::epoll_pwait(set, events, count, timeout, mask);
+  if (count > 0 && !may_be_memory(events)) return fail_with(EFAULT);
   return epoll_await(*watched, set, events, count, deadline_in(timeout), mask);
 }
 
@@ -233,7 +234,8 @@ int hook_epoll_pwait2(int set, epoll_event* events, int count, const timespec* t
                       const sigset_t* mask) {
   if (!fd_table::has(set)) return real::epoll_pwait2(set, events, count, timeout, mask);
   const WatchedSet watched(set);
-  if (!watched || (timeout != nullptr && !valid(*timeout)))
+  if (!watched || (timeout != nullptr && (!may_be_memory(timeout) || !valid(*timeout))))
     return real::epoll_pwait2(set, events, count, timeout, mask);
+  if (count > 0 && !may_be_memory(events)) return fail_with(EFAULT);
   return epoll_await(*watched, set, events, count, deadline_in(timeout), mask, true);
 }

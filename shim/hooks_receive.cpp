@@ -54,7 +54,7 @@ ssize_t take_nothing(int fd, Connection& connection, int flags) {
 }
 
 ssize_t take_message(int fd, Connection& connection, msghdr* message, int flags) {
-  if (message == nullptr) return fail_with(EFAULT);
+  if (!may_be_memory(message)) return fail_with(EFAULT);
   const ssize_t got = take(fd, connection, message->msg_iov, message->msg_iovlen, flags);
   if (got >= 0) {
     if (message->msg_name != nullptr) message->msg_namelen = 0;  // as TCP does

@@ -96,7 +96,7 @@ ssize_t hook_pwritev64v2(int fd, const iovec* iov, int count, off64_t offset, in
 
 ssize_t hook_sendmsg(int fd, const msghdr* message, int flags) {
   if (!fd_table::has(fd)) [[likely]] {
-    if (!relay_passed(message)) return fail_with(EACCES);
+    if (may_be_memory(message) && !relay_passed(message)) return fail_with(EACCES);
     return real::sendmsg(fd, message, flags);
   }
   const Protected connection(fd);
@@ -104,13 +104,13 @@ ssize_t hook_sendmsg(int fd, const msghdr* message, int flags) {
     if (is_fast_open(fd, flags)) return fail_with(EOPNOTSUPP);
     return real::sendmsg(fd, message, flags);
   }
-  if (message == nullptr) return fail_with(EFAULT);
+  if (!may_be_memory(message)) return fail_with(EFAULT);
   return give(fd, *connection, message->msg_iov, message->msg_iovlen, flags);
 }
 
 int hook_sendmmsg(int fd, mmsghdr* messages, unsigned count, int flags) {
   if (!fd_table::has(fd)) [[likely]] {
-    for (unsigned i = 0; messages != nullptr && i < count; ++i) {
+    for (unsigned i = 0; may_be_memory(messages) && i < count; ++i) {
       if (!relay_passed(&messages[i].msg_hdr)) return fail_with(EACCES);
     }
     return real::sendmmsg(fd, messages, count, flags);
@@ -121,6 +121,7 @@ int hook_sendmmsg(int fd, mmsghdr* messages, unsigned count, int flags) {
     return real::sendmmsg(fd, messages, count, flags);
   }
   count = std::min<unsigned>(count, IOV_MAX);
+  if (count != 0 && !may_be_memory(messages)) return fail_with(EFAULT);
   unsigned done = 0;
   while (done < count) {
     const msghdr& message = messages[done].msg_hdr;

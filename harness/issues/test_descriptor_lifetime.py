@@ -9,8 +9,7 @@ def test_double_close(same):
 
 def test_closed_out_of_sight(same):
     """socket_wrapper 9ce583b, 3b39c88, 63d83be, 7a9f807: an entry of a number that something else
-    has become. The file
-    under the number must not get sealed bytes, the next connection no clear ones."""
+    has become. A file there must not get sealed bytes, the next connection no clear ones."""
     same("closed_out_of_sight")
 
 

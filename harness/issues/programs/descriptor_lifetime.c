@@ -236,7 +236,8 @@ WITH_ECHO(duplicated_epoll_set) {
 static void list_numbers(const char* when) {
   DIR* folder = opendir("/proc/self/fd");
   for (struct dirent* one; (one = readdir(folder)) != NULL;)
-    if (one->d_name[0] != '.' && atoi(one->d_name) != dirfd(folder)) say("%s %s", when, one->d_name);
+    if (one->d_name[0] != '.' && atoi(one->d_name) != dirfd(folder))
+      say("%s %s", when, one->d_name);
   closedir(folder);
 }
 
