@@ -50,13 +50,13 @@ IPSEC_MB = $(wildcard /usr/lib/x86_64-linux-gnu/libIPSec_MB.a)
 HAVE_IPSEC_MB = $(if $(IPSEC_MB),-DGAITER_IPSEC_MB)
 # Where OpenSSL is met half way: secrets before it writes them in hex (engine/secret_log),
 # algorithms fetched once (engine/fetch_cache), certificates parsed once (engine/peer_cache),
-# keys derived without detours (engine/openssl_shortcuts), private keys that it would leave
-# outside of its secure heap (keyring/secure_heap), the alert for peers that are not authorised
-# (engine/alerts).
+# public keys of a listing left undecoded (keyring/undecoded_keys), keys derived without detours
+# (engine/openssl_shortcuts), private keys that it would leave outside of its secure heap
+# (keyring/secure_heap), the alert for peers that are not authorised (engine/alerts).
 WRAPPED = ssl_log_secret EVP_MD_fetch EVP_MAC_fetch EVP_KDF_fetch EVP_CIPHER_fetch \
   EVP_KEYMGMT_fetch EVP_KEYEXCH_fetch EVP_SIGNATURE_fetch EVP_KEYMGMT_names_do_all d2i_X509 \
   CRYPTO_secure_malloc CRYPTO_secure_zalloc BN_copy ssl_x509err2alert EVP_KDF_derive \
-  ossl_x25519_public_from_private OPENSSL_cleanse
+  ossl_x25519_public_from_private OPENSSL_cleanse OSSL_DECODER_CTX_new_for_pkey
 LIBS = $(addprefix -Wl$(comma)--wrap=,$(WRAPPED)) -l:libssl.a -l:libcrypto.a $(if $(IPSEC_MB),-l:libIPSec_MB.a)
 
 objects = $(patsubst %.cpp,$B/obj/%.o,$(wildcard $(1)/*.cpp))

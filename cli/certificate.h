@@ -1,4 +1,5 @@
-// What a person wants to know of an X.509 certificate (RFC 5280), as values.
+// What a person wants to know of an X.509 certificate (RFC 5280) or request (RFC 2986),
+// as values.
 #pragma once
 
 #include <openssl/x509.h>
@@ -8,6 +9,7 @@
 
 #include "cli/output.h"
 #include "keyring/keyring.h"
+#include "keyring/listing.h"
 
 namespace gaiter::cli {
 
@@ -31,7 +33,19 @@ struct CertificateFacts {
 
 CertificateFacts facts_of(X509* certificate);
 
-// An entry of a keyring and its certificate as a JSON object.
+// As above.
+struct RequestFacts {
+  std::string subject;
+  std::vector<std::string> names;
+  std::string key_type;
+};
+
+// All "" of a null request.
+RequestFacts facts_of(X509_REQ* request);
+
+// An entry of a keyring and its certificate as a JSON object; of one that waits for its
+// certificate what is known.
 Object to_object(const keyring::Entry& entry);
+Object to_object(const keyring::Requested& requested);
 
 }  // namespace gaiter::cli

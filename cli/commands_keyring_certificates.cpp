@@ -49,13 +49,13 @@ void add_receive(KeyringVerbs verbs) {
   CLI::App* verb = verbs.add_with_label(
       "receive",
       "Take in the certificate that a CA signed for a request.\n"
-      "It joins the key that it is for; its chain is completed from the keyring. One for\n"
-      "another key, or by a CA that the keyring does not trust, is refused.",
+      "It joins the key that it is for; its chain is completed from the CAs of the keyring\n"
+      "and the system. One for another key, or by a CA that neither trusts, is refused.",
       "  gaiter keyring receive web web.pem\n");
   const auto file = std::make_shared<std::string>();
   const auto any_ca = std::make_shared<bool>(false);
   add_path(verb, "FILE", *file, "the answer: the certificate, perhaps with its chain")->required();
-  verb->add_flag("--any-ca", *any_ca, "also if the keyring does not trust who signed it");
+  verb->add_flag("--any-ca", *any_ca, "also if nobody here trusts who signed it");
   verbs.on(verb, [file, any_ca](const KeyringArguments& all) {
     return keyring_receive(all.keyring, all.label, *file, *any_ca);
   });

@@ -9,6 +9,7 @@
 #include "cli/keyring_certificates.h"
 #include "cli/output.h"
 #include "keyring/format.h"
+#include "keyring/listing.h"
 #include "keyring/renew.h"
 
 namespace gaiter::cli {
@@ -63,14 +64,14 @@ int keyring_needs_renewal(const std::string& path, const std::string& label,
 
 int keyring_expiring(const std::string& path, int within, bool json) {
   const auto keyring = open_keyring(path);
-  const auto entries = keyring ? keyring->entries() : std::unexpected(keyring.error());
-  if (!entries) {
-    report(entries.error());
+  const auto listing = keyring ? keyring::read_listing(*keyring) : std::unexpected(keyring.error());
+  if (!listing) {
+    report(listing.error());
     return exit_refused;  // exit_attention says that something expires
   }
   std::vector<Object> objects;
   std::vector<std::vector<std::string>> rows{{"LABEL", "USAGE", "SUBJECT", "VALID UNTIL", "DAYS"}};
-  for (const keyring::Entry& entry : *entries) {
+  for (const keyring::Entry& entry : listing->entries) {
     const keyring::RenewalThreshold threshold{.percent = {}, .left = std::chrono::days(within)};
     if (!keyring::needs_renewal(entry.leaf.get(), threshold)) continue;
     const CertificateFacts facts = facts_of(entry.leaf.get());
@@ -82,6 +83,8 @@ int keyring_expiring(const std::string& path, int within, bool json) {
     print_json(objects);
   else if (!objects.empty())
     print(table(rows));
+  for (const keyring::Error& error : listing->errors) report(error);
+  if (!listing->errors.empty()) return exit_refused;
   return objects.empty() ? exit_ok : exit_attention;
 }
 

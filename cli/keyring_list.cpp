@@ -8,35 +8,15 @@
 #include "cli/output.h"
 #include "cli/policy_use.h"
 #include "keyring/format.h"
+#include "keyring/listing.h"
 
 namespace gaiter::cli {
 namespace {
 
 using keyring::Entry;
 using keyring::Error;
-
-// The entries, and what is wrong with those that cannot be read.
-struct Listing {
-  std::vector<Entry> entries;
-  std::vector<Error> errors;
-};
-
-// All at once; one by one only if something is wrong with one of them.
-keyring::Result<Listing> read(const keyring::Keyring& keyring) {
-  auto entries = keyring.entries();
-  if (entries) return Listing{*std::move(entries), {}};
-  const auto labels = keyring.labels();
-  if (!labels) return std::unexpected(labels.error());
-  Listing listing;
-  for (const std::string& label : *labels) {
-    auto entry = keyring.entry(label);
-    if (entry)
-      listing.entries.push_back(*std::move(entry));
-    else if (entry.error().kind != Error::Kind::pending)
-      listing.errors.push_back(entry.error());
-  }
-  return listing;
-}
+using keyring::Listing;
+using keyring::Requested;
 
 // The first two, and how many more there are.
 std::string in_short(const std::vector<std::string>& texts) {
@@ -57,6 +37,11 @@ std::string usage_text(const Entry& entry) {
          (entry.connected.empty() ? "" : ", connected");
 }
 
+std::string rules_text(const std::optional<PolicyUse>& use, const std::string& label,
+                       bool is_default) {
+  return use ? in_short(use->rules(label, is_default)) : "?";
+}
+
 std::vector<std::string> row(const Entry& entry, const std::optional<PolicyUse>& use) {
   const CertificateFacts facts = facts_of(entry.leaf.get());
   return {entry.label,
@@ -67,7 +52,39 @@ std::vector<std::string> row(const Entry& entry, const std::optional<PolicyUse>&
           facts.key_type,
           facts.issuer == facts.subject ? "self" : facts.issuer,
           facts.expired ? "expired" : std::to_string(facts.days_left),
-          use ? in_short(use->rules(entry.label, entry.is_default)) : "?"};
+          rules_text(use, entry.label, entry.is_default)};
+}
+
+std::vector<std::string> row(const Requested& requested, const std::optional<PolicyUse>& use) {
+  const RequestFacts facts = facts_of(requested.request.get());
+  return {requested.label,
+          std::string(keyring::word(requested.usage)) + ", requested",
+          "-",
+          facts.subject,
+          in_short(without_kinds(facts.names)),
+          facts.key_type,
+          "-",
+          "-",
+          rules_text(use, requested.label, false)};
+}
+
+std::vector<Object> to_objects(const Listing& listing, const std::optional<PolicyUse>& use) {
+  std::vector<Object> objects;
+  const auto add = [&](const auto& entry, bool is_default) {
+    objects.push_back(to_object(entry));
+    if (use) objects.back().push_back({"used_by", use->rules(entry.label, is_default)});
+  };
+  for (const Entry& entry : listing.entries) add(entry, entry.is_default);
+  for (const Requested& requested : listing.requested) add(requested, false);
+  return objects;
+}
+
+std::string to_table(const Listing& listing, const std::optional<PolicyUse>& use) {
+  std::vector<std::vector<std::string>> rows = {
+      {"LABEL", "USAGE", "DEFAULT", "SUBJECT", "NAMES", "KEY", "ISSUER", "DAYS LEFT", "USED BY"}};
+  for (const Entry& entry : listing.entries) rows.push_back(row(entry, use));
+  for (const Requested& requested : listing.requested) rows.push_back(row(requested, use));
+  return table(rows);
 }
 
 }  // namespace
@@ -75,7 +92,7 @@ std::vector<std::string> row(const Entry& entry, const std::optional<PolicyUse>&
 int keyring_list(const std::string& path, bool json) {
   const auto keyring = open_keyring(path);
   if (!keyring) return report(keyring.error());
-  const auto listing = read(*keyring);
+  const auto listing = keyring::read_listing(*keyring);
   if (!listing) return report(listing.error());
   std::optional<PolicyUse> use;
   if (auto known = PolicyUse::of(*keyring))
@@ -83,19 +100,10 @@ int keyring_list(const std::string& path, bool json) {
   else
     say(fmt::format("cannot tell which rules use an entry: {}", printable(known.error().text())));
 
-  if (json) {
-    std::vector<Object> objects;
-    for (const Entry& entry : listing->entries) {
-      objects.push_back(to_object(entry));
-      if (use) objects.back().push_back({"used_by", use->rules(entry.label, entry.is_default)});
-    }
-    print_json(objects);
-  } else {
-    std::vector<std::vector<std::string>> rows = {
-        {"LABEL", "USAGE", "DEFAULT", "SUBJECT", "NAMES", "KEY", "ISSUER", "DAYS LEFT", "USED BY"}};
-    for (const Entry& entry : listing->entries) rows.push_back(row(entry, use));
-    print(table(rows));
-  }
+  if (json)
+    print_json(to_objects(*listing, use));
+  else
+    print(to_table(*listing, use));
   for (const Error& error : listing->errors) report(error);
   return listing->errors.empty() ? exit_ok : exit_refused;
 }

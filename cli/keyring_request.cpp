@@ -60,6 +60,12 @@ int keyring_receive(const std::string& path, const std::string& label, const std
   if (!received->missing.empty()) {
     say(printable(fmt::format("the CA did not sign: {}", fmt::join(received->missing, ", "))));
   }
+  if (!received->system_ca.empty()) {
+    say(
+        printable(fmt::format("its CA, {}, is one that the system trusts; peers are only checked "
+                              "against it with: gaiter keyring connect public --from system:",
+                              received->system_ca)));
+  }
   const CertificateFacts facts = facts_of(received->certificate.get());
   print(fmt::format("received {} in {}: {}, issued by {}, valid until {}\n", label, keyring->path(),
                     facts.subject, facts.issuer, facts.not_after));

@@ -7,14 +7,46 @@
 
 namespace gaiter::keyring {
 
-bool issued(const X509* issuer, const X509* subject) {
-  // Both are only read, but for what OpenSSL remembers of extensions.
-  return X509_check_issued(const_cast<X509*>(issuer), const_cast<X509*>(subject)) == X509_V_OK;
+namespace {
+
+using KeyIdPtr = std::unique_ptr<AUTHORITY_KEYID, OpenSslDeleter<AUTHORITY_KEYID_free>>;
+
+// Whether the authority key identifier (RFC 5280 4.2.1.1) allows for the issuer.
+bool identifiers_fit(const X509* issuer, const X509* subject) {
+  const KeyIdPtr wanted(static_cast<AUTHORITY_KEYID*>(
+      X509_get_ext_d2i(subject, NID_authority_key_identifier, nullptr, nullptr)));
+  return wanted == nullptr || X509_check_akid(issuer, wanted.get()) == X509_V_OK;
 }
 
-bool is_self_signed(const X509* certificate) {
-  return (X509_get_extension_flags(const_cast<X509*>(certificate)) & EXFLAG_SS) != 0;
+// Whether the issuer's key is of the kind that made the subject's signature.
+bool algorithms_fit(const X509* issuer, const X509* subject) {
+  ASN1_OBJECT* algorithm = nullptr;
+  int signer = NID_undef;
+  if (X509_PUBKEY_get0_param(&algorithm, nullptr, nullptr, nullptr, X509_get_X509_PUBKEY(issuer)) !=
+          1 ||
+      OBJ_find_sigid_algs(X509_get_signature_nid(subject), nullptr, &signer) != 1) {
+    return false;
+  }
+  const int key = OBJ_obj2nid(algorithm);
+  return key == signer || (key == EVP_PKEY_RSA && signer == EVP_PKEY_RSA_PSS);
 }
+
+// X509_check_issued(3), less the keyCertSign bit, of certificates whose keys need not
+// have been decoded.
+bool names_fit(const X509* issuer, const X509* subject) {
+  return X509_NAME_cmp(X509_get_subject_name(issuer), X509_get_issuer_name(subject)) == 0 &&
+         identifiers_fit(issuer, subject) && algorithms_fit(issuer, subject);
+}
+
+}  // namespace
+
+bool issued(const X509* issuer, const X509* subject) {
+  // Only read, but for what OpenSSL remembers of extensions.
+  return names_fit(issuer, subject) &&
+         (X509_get_key_usage(const_cast<X509*>(issuer)) & KU_KEY_CERT_SIGN) != 0;
+}
+
+bool is_self_signed(const X509* certificate) { return names_fit(certificate, certificate); }
 
 bool bring_leaf_forward(std::vector<CertificatePtr>& certificates, const EVP_PKEY* key) {
   const auto fits_key = [&](const CertificatePtr& candidate) {

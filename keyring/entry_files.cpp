@@ -22,11 +22,12 @@ Result<Content> read_part(const Directory& entry, const char* name, Guard guard)
   return content;
 }
 
-Result<std::vector<CertificatePtr>> read_certificates(const Directory& entry, const char* name) {
+Result<std::vector<CertificatePtr>> read_certificates(const Directory& entry, const char* name,
+                                                      PublicKeys public_keys) {
   const std::string path = entry.path_of(name);
   auto content = read_part(entry, name, Guard::write);
   if (!content) return pass_on(content);
-  auto bundle = parse_bundle(content->view(), path);
+  auto bundle = parse_bundle(content->view(), path, nullptr, public_keys);
   if (!bundle) return pass_on(bundle);
   if (bundle->key != nullptr) {
     return fail(Error::Kind::insecure,
@@ -106,7 +107,8 @@ Result<EntryFiles> read_opened(const Directory& entry, Depth depth, const AskPas
                                           ", then: gaiter keyring receive LABEL FILE");
   }
 
-  auto certificates = read_certificates(entry, certificate_pem);
+  auto certificates = read_certificates(
+      entry, certificate_pem, depth == Depth::listing ? PublicKeys::leave : PublicKeys::decode);
   if (!certificates) return pass_on(certificates);
   files.certificates = *std::move(certificates);
   if (depth == Depth::key) {
@@ -160,7 +162,7 @@ Result<NextFiles> read_next(const Keyring& keyring, const std::string& label) {
   if (!key) return pass_on(key);
   NextFiles next{*std::move(content), *std::move(key), {}};
   if (!exists(*entry, next_certificate_pem)) return next;
-  auto certificates = read_certificates(*entry, next_certificate_pem);
+  auto certificates = read_certificates(*entry, next_certificate_pem, PublicKeys::decode);
   if (!certificates) return pass_on(certificates);
   next.certificates = *std::move(certificates);
   if (!bring_leaf_forward(next.certificates, next.key.get())) {

@@ -14,12 +14,6 @@
 namespace gaiter::keyring {
 namespace {
 
-Result<std::unique_ptr<Repository>> reopen(const Keyring& keyring) {
-  const auto name = parse_repository_name(keyring.path());
-  if (!name) return std::unexpected(name.error());
-  return open_repository(*name, keyring.ask());
-}
-
 std::unexpected<Error> no_entry(const Repository& repository, std::string_view label) {
   std::string message = "no entry \"" + std::string(label) + "\" in " + repository.path();
   if (const auto all = repository.labels()) {
@@ -40,21 +34,6 @@ Result<EntryFiles> read_labelled(const Repository& repository, const std::string
 // In a listing: an entry that was deleted meanwhile, or has no certificate yet.
 bool passed_over(const Error& error) {
   return error.kind == Error::Kind::not_found || error.kind == Error::Kind::pending;
-}
-
-Entry to_entry(const std::string& label, const std::string& default_label, EntryFiles files) {
-  Entry entry{.label = label,
-              .usage = files.conf.usage,
-              .trusted = files.conf.trusted,
-              .is_default = label == default_label,
-              .has_key = files.has_key,
-              .origin = std::move(files.conf.origin),
-              .leaf = std::move(files.certificates.front()),
-              .chain = {},
-              .connected = std::move(files.conf.connected)};
-  files.certificates.erase(files.certificates.begin());
-  entry.chain = std::move(files.certificates);
-  return entry;
 }
 
 // The label that stands for "" in identity().
@@ -157,13 +136,13 @@ Result<Keyring> Keyring::open(const std::string& path, AskPassphrase ask) {
 }
 
 Result<std::vector<std::string>> Keyring::labels() const {
-  auto repository = reopen(*this);
+  auto repository = open_repository(*this);
   if (!repository) return pass_on(repository);
   return (*repository)->labels();
 }
 
 Result<std::vector<Entry>> Keyring::entries() const {
-  auto repository = reopen(*this);
+  auto repository = open_repository(*this);
   if (!repository) return pass_on(repository);
   auto all = (*repository)->labels();
   if (!all) return pass_on(all);
@@ -178,7 +157,7 @@ Result<std::vector<Entry>> Keyring::entries() const {
 }
 
 Result<Entry> Keyring::entry(std::string_view label) const {
-  auto repository = reopen(*this);
+  auto repository = open_repository(*this);
   if (!repository) return pass_on(repository);
   const std::string name(label);
   auto files = read_labelled(**repository, name, Depth::certificates);
@@ -187,13 +166,13 @@ Result<Entry> Keyring::entry(std::string_view label) const {
 }
 
 Result<std::string> Keyring::default_label() const {
-  auto repository = reopen(*this);
+  auto repository = open_repository(*this);
   if (!repository) return pass_on(repository);
   return (*repository)->default_label();
 }
 
 Result<Identity> Keyring::identity(std::string_view label) const {
-  auto repository = reopen(*this);
+  auto repository = open_repository(*this);
   if (!repository) return pass_on(repository);
   std::string name(label);
   if (name.empty()) {
@@ -226,7 +205,7 @@ Result<Identity> Keyring::identity(std::string_view label) const {
 }
 
 Result<TrustStorePtr> Keyring::trust() const {
-  auto repository = reopen(*this);
+  auto repository = open_repository(*this);
   if (!repository) return pass_on(repository);
   TrustStorePtr store(X509_STORE_new());
   // Every certificate in the store is an anchor, be it self-signed or not.
@@ -242,7 +221,7 @@ Result<TrustStorePtr> Keyring::trust() const {
 }
 
 Result<std::vector<CrlPtr>> Keyring::crls() const {
-  auto repository = reopen(*this);
+  auto repository = open_repository(*this);
   if (!repository) return pass_on(repository);
   std::vector<CrlPtr> all;
   auto read = for_each_voucher(**repository, [&](const EntryFiles& files) -> Result<void> {

@@ -7,10 +7,12 @@
 #include "keyring/encrypted_key.h"
 #include "keyring/errors.h"
 #include "keyring/files.h"
+#include "keyring/undecoded_keys.h"
 
 namespace gaiter::keyring {
 
-CertificatePtr certificate_from_der(std::span<const unsigned char> der) {
+CertificatePtr certificate_from_der(std::span<const unsigned char> der, PublicKeys public_keys) {
+  const KeysUndecoded leave(public_keys == PublicKeys::leave);
   X509* certificate = X509_new_ex(library_context(), nullptr);
   const unsigned char* at = der.data();
   // On failure d2i frees what it was given.
@@ -61,9 +63,17 @@ Result<KeyPtr> unlock(const EncryptedKey& encrypted, const std::string& name,
   return decrypt_key(encrypted, passphrase->view(), name);
 }
 
+// What the bytes are called, who knows the passphrase, and what is wanted.
+struct Reading {
+  const std::string& name;
+  const AskPassphrase& ask;
+  PublicKeys public_keys;
+};
+
 // The certificates of a PKCS#7 (RFC 2315) SignedData, which nobody need have signed.
 Result<void> take_pkcs7(Bundle& bundle, std::span<const unsigned char> der,
-                        const std::string& name) {
+                        const Reading& reading) {
+  const std::string& name = reading.name;
   const unsigned char* at = der.data();
   const Pkcs7Ptr message(d2i_PKCS7(nullptr, &at, static_cast<long>(der.size())));
   if (message == nullptr || at != der.data() + der.size()) {
@@ -78,7 +88,8 @@ Result<void> take_pkcs7(Bundle& bundle, std::span<const unsigned char> der,
     unsigned char* bytes = nullptr;
     const int length = i2d_X509(sk_X509_value(found, i), &bytes);
     CertificatePtr own(length < 0 ? nullptr
-                                  : certificate_from_der({bytes, static_cast<size_t>(length)}));
+                                  : certificate_from_der({bytes, static_cast<size_t>(length)},
+                                                         reading.public_keys));
     OPENSSL_free(bytes);
     if (own == nullptr) return refuse(name, "holds a malformed certificate");
     bundle.certificates.push_back(std::move(own));
@@ -86,23 +97,23 @@ Result<void> take_pkcs7(Bundle& bundle, std::span<const unsigned char> der,
   return {};
 }
 
-Result<Bundle> parse_der(std::span<const unsigned char> der, const std::string& name,
-                         const AskPassphrase& ask) {
+Result<Bundle> parse_der(std::span<const unsigned char> der, const Reading& reading) {
   Bundle bundle;
-  if (CertificatePtr certificate = certificate_from_der(der)) {
+  if (CertificatePtr certificate = certificate_from_der(der, reading.public_keys)) {
     bundle.certificates.push_back(std::move(certificate));
     return bundle;
   }
   if (is_encrypted_key(der)) {
-    auto key = unlock({.der = der}, name, ask);
+    auto key = unlock({.der = der}, reading.name, reading.ask);
     if (!key) return pass_on(key);
     bundle.key = *std::move(key);
     return bundle;
   }
   ERR_clear_error();
   bundle.key = key_from_der(der);
-  if (bundle.key == nullptr && !take_pkcs7(bundle, der, name)) {
-    return refuse(name, "is neither a certificate nor a private key, and no PKCS#7 message");
+  if (bundle.key == nullptr && !take_pkcs7(bundle, der, reading)) {
+    return refuse(reading.name,
+                  "is neither a certificate nor a private key, and no PKCS#7 message");
   }
   ERR_clear_error();
   return bundle;
@@ -119,17 +130,17 @@ Result<void> take_key(Bundle& bundle, Result<KeyPtr> key, const std::string& nam
 
 // One PEM block. `kind` and `header` are what stood around its bytes.
 Result<void> take_block(Bundle& bundle, std::string_view kind, std::string_view header,
-                        std::span<const unsigned char> der, const std::string& name,
-                        const AskPassphrase& ask) {
+                        std::span<const unsigned char> der, const Reading& reading) {
+  const std::string& name = reading.name;
   if (kind == PEM_STRING_X509 || kind == PEM_STRING_X509_OLD) {
-    CertificatePtr certificate = certificate_from_der(der);
+    CertificatePtr certificate = certificate_from_der(der, reading.public_keys);
     if (certificate == nullptr) return refuse(name, "holds a malformed certificate");
     bundle.certificates.push_back(std::move(certificate));
     return {};
   }
-  if (kind == PEM_STRING_PKCS7 || kind == PEM_STRING_CMS) return take_pkcs7(bundle, der, name);
+  if (kind == PEM_STRING_PKCS7 || kind == PEM_STRING_CMS) return take_pkcs7(bundle, der, reading);
   if (kind == PEM_STRING_PKCS8 || header.contains("ENCRYPTED")) {
-    return take_key(bundle, unlock({.der = der, .header = header}, name, ask), name);
+    return take_key(bundle, unlock({.der = der, .header = header}, name, reading.ask), name);
   }
   if (kind == PEM_STRING_PKCS8INF || kind.ends_with(" PRIVATE KEY")) {
     return take_key(bundle, key_from_der(der), name);
@@ -196,13 +207,14 @@ std::span<const unsigned char> as_der(std::string_view bytes) {
 }  // namespace
 
 Result<Bundle> parse_bundle(std::string_view bytes, const std::string& name,
-                            const AskPassphrase& ask) {
+                            const AskPassphrase& ask, PublicKeys public_keys) {
   ERR_clear_error();
   if (bytes.size() > max_file_size) return refuse(name, "is longer than 1 MiB");
-  if (is_der(bytes)) return parse_der(as_der(bytes), name, ask);
+  const Reading reading{name, ask, public_keys};
+  if (is_der(bytes)) return parse_der(as_der(bytes), reading);
   Bundle bundle;
   auto read = for_each_block(bytes, name, [&](auto kind, auto header, auto der) {
-    return take_block(bundle, kind, header, der, name, ask);
+    return take_block(bundle, kind, header, der, reading);
   });
   if (!read) return pass_on(read);
   return bundle;

@@ -19,11 +19,17 @@ struct Bundle {
 // (PKCS#8, PKCS#1, SEC1), in any order. `name` names the bytes in error messages and to
 // `ask`, which is called if the key is encrypted; if it is null, that is an error.
 // Everything else in the bytes but text between PEM blocks is an error too.
+//
+// Decoding the public keys is most of the work, and a listing has no use for them: with
+// PublicKeys::leave X509_get0_pubkey() of the certificates is null.
+enum class PublicKeys { decode, leave };
 Result<Bundle> parse_bundle(std::string_view bytes, const std::string& name,
-                            const AskPassphrase& ask = nullptr);
+                            const AskPassphrase& ask = nullptr,
+                            PublicKeys public_keys = PublicKeys::decode);
 
 // Null if it is none. It must be all there is.
-CertificatePtr certificate_from_der(std::span<const unsigned char> der);
+CertificatePtr certificate_from_der(std::span<const unsigned char> der,
+                                    PublicKeys public_keys = PublicKeys::decode);
 
 // Reads every CRL (RFC 5280 5) of PEM, or one of DER. No CRL at all is an error.
 Result<std::vector<CrlPtr>> parse_crls(std::string_view bytes, const std::string& name);

@@ -1,6 +1,7 @@
 #include "keyring/pending.h"
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 
 #include "keyring/chain.h"
@@ -8,6 +9,7 @@
 #include "keyring/issue.h"
 #include "keyring/label.h"
 #include "keyring/pem.h"
+#include "keyring/public_key.h"
 #include "keyring/signer.h"
 #include "keyring/succession.h"
 #include "keyring/verify.h"
@@ -42,14 +44,6 @@ Result<Keys> read_keys(const Keyring& keyring, const std::string& label) {
   return keys;
 }
 
-// The request that waits; null if none does.
-Result<RequestPtr> read_request(const Keyring& keyring, const std::string& label) {
-  auto content = read_entry_file(keyring, label, request_pem, Guard::write);
-  if (is_not_found(content)) return RequestPtr();
-  if (!content) return pass_on(content);
-  return parse_request(content->view(), keyring.path() + "/" + label + "/" + request_pem);
-}
-
 // The certificates of all `ca` entries: what a chain can be completed from.
 Result<std::vector<CertificatePtr>> known_cas(const Keyring& keyring) {
   auto entries = keyring.entries();
@@ -63,29 +57,50 @@ Result<std::vector<CertificatePtr>> known_cas(const Keyring& keyring) {
   return all;
 }
 
-// `certificates`, the leaf first, as a chain that ends at a trusted CA, or with `any_ca` as
-// far as it goes.
-Result<std::vector<CertificatePtr>> complete(const Keyring& keyring,
-                                             std::vector<CertificatePtr> certificates,
-                                             bool any_ca) {
+// A chain, and whether it ends at a CA of the system's that is not one of the keyring's.
+struct Completed {
+  std::vector<CertificatePtr> chain;  // the leaf first
+  bool by_system = false;
+};
+
+// Adds what the chain lacks; without what does not belong to it.
+Result<void> add_cas(const Keyring& keyring, std::vector<CertificatePtr>& certificates) {
   auto cas = known_cas(keyring);
   if (!cas) return pass_on(cas);
-  for (CertificatePtr& ca : *cas) certificates.push_back(std::move(ca));
-  if (any_ca) {
-    sort_chain(certificates);
-    return certificates;
-  }
+  std::ranges::move(*cas, std::back_inserter(certificates));
+  return {};
+}
+
+Result<std::vector<CertificatePtr>> chain_to(const Keyring& keyring,
+                                             const std::vector<CertificatePtr>& certificates) {
   auto trust = keyring.trust();
   if (!trust) return pass_on(trust);
   std::vector<const X509*> others;
   for (const CertificatePtr& one : certificates) others.push_back(one.get());
-  auto chain = verify(certificates.front().get(), others, trust->get(), {});
-  if (!chain) {
-    return refuse(chain.error().message +
-                  "; import its CA first (gaiter keyring import LABEL --cert ca.pem), or take it "
-                  "as it is with --any-ca");
+  return verify(certificates.front().get(), others, trust->get(), {});
+}
+
+// `certificates`, the leaf first, as a chain that ends at a CA that the keyring trusts, or
+// else the system; with `any_ca` as far as it goes.
+Result<Completed> complete(const Keyring& keyring, std::vector<CertificatePtr> certificates,
+                           bool any_ca) {
+  if (auto added = add_cas(keyring, certificates); !added) return pass_on(added);
+  const auto system = Keyring::open(system_repository);  // there may be none
+  if (any_ca) {
+    if (system) static_cast<void>(add_cas(*system, certificates));
+    sort_chain(certificates);
+    return Completed{std::move(certificates)};
   }
-  return chain;
+  auto chain = chain_to(keyring, certificates);
+  if (chain) return Completed{*std::move(chain)};
+  if (system) {
+    if (auto public_chain = chain_to(*system, certificates)) {
+      return Completed{*std::move(public_chain), true};
+    }
+  }
+  return refuse(chain.error().message +
+                "; import its CA first (gaiter keyring import LABEL --cert ca.pem), or take it as "
+                "it is with --any-ca");
 }
 
 Result<void> check_now(const X509* leaf) {
@@ -124,6 +139,13 @@ Result<void> join(Writer& writer, const std::string& label, const Keys& keys, Us
 
 }  // namespace
 
+Result<RequestPtr> waiting_request(const Keyring& keyring, const std::string& label) {
+  auto content = read_entry_file(keyring, label, request_pem, Guard::write);
+  if (is_not_found(content)) return RequestPtr();
+  if (!content) return pass_on(content);
+  return parse_request(content->view(), keyring.path() + "/" + label + "/" + request_pem);
+}
+
 Result<RequestPtr> request_entry(const Keyring& keyring, const NewRequest& wanted) {
   if (auto good = check_label(wanted.label); !good) return pass_on(good);
   auto subject = make_subject(wanted.common_name);
@@ -154,7 +176,7 @@ Result<RequestPtr> request_again(const Keyring& keyring, const std::string& labe
   if (auto own = check_own(keyring, label); !own) return pass_on(own);
   auto keys = read_keys(keyring, label);
   if (!keys) return pass_on(keys);
-  auto waiting = read_request(keyring, label);
+  auto waiting = waiting_request(keyring, label);
   if (!waiting || *waiting != nullptr) return waiting;
   if (!keys->in_use) {
     return refuse("\"" + label + "\" has lost its " + request_pem + ": delete it and ask anew");
@@ -188,13 +210,14 @@ Result<Received> receive_answer(const Keyring& keyring, const std::string& label
     return refuse_key(certificates.front().get(), label, *keys, name);
   }
   if (auto good = check_now(certificates.front().get()); !good) return pass_on(good);
-  auto request = read_request(keyring, label);
+  auto request = waiting_request(keyring, label);
   if (!request) return pass_on(request);
-  auto chain = complete(keyring, std::move(certificates), any_ca);
-  if (!chain) return pass_on(chain);
+  auto completed = complete(keyring, std::move(certificates), any_ca);
+  if (!completed) return pass_on(completed);
+  std::vector<CertificatePtr>& chain = completed->chain;
 
-  const X509* const leaf = chain->front().get();
-  const auto shown = shown_chain(leaf, *chain);
+  const X509* const leaf = chain.front().get();
+  const auto shown = shown_chain(leaf, chain);
   const std::string origin = "signed by " + name_text(X509_get_issuer_name(leaf));
   auto pem = certificates_to_pem(shown);
   if (!pem) return pass_on(pem);
@@ -210,7 +233,9 @@ Result<Received> receive_answer(const Keyring& keyring, const std::string& label
   }
   if (!written) return pass_on(written);
   auto missing = missing_names(request->get(), leaf);
-  return Received{std::move(chain->front()), for_next && keys->in_use, std::move(missing)};
+  std::string root = completed->by_system ? subject_text(chain.back().get()) : "";
+  return Received{std::move(chain.front()), for_next && keys->in_use, std::move(missing),
+                  std::move(root)};
 }
 
 }  // namespace gaiter::keyring

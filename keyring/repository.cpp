@@ -57,6 +57,27 @@ Result<std::unique_ptr<Repository>> open_repository(const RepositoryName& name,
   return open_directory_repository(name.path, ask);
 }
 
+Result<std::unique_ptr<Repository>> open_repository(const Keyring& keyring) {
+  const auto name = parse_repository_name(keyring.path());
+  if (!name) return std::unexpected(name.error());
+  return open_repository(*name, keyring.ask());
+}
+
+Entry to_entry(const std::string& label, const std::string& default_label, EntryFiles files) {
+  Entry entry{.label = label,
+              .usage = files.conf.usage,
+              .trusted = files.conf.trusted,
+              .is_default = label == default_label,
+              .has_key = files.has_key,
+              .origin = std::move(files.conf.origin),
+              .leaf = std::move(files.certificates.front()),
+              .chain = {},
+              .connected = std::move(files.conf.connected)};
+  files.certificates.erase(files.certificates.begin());
+  entry.chain = std::move(files.certificates);
+  return entry;
+}
+
 Result<void> check_writable(const std::string& path) {
   const auto name = parse_repository_name(path);
   if (!name) return std::unexpected(name.error());

@@ -45,6 +45,10 @@ Result<RepositoryName> parse_repository_name(const std::string& path);
 // `ask` may be null.
 Result<std::unique_ptr<Repository>> open_repository(const RepositoryName& name,
                                                     const AskPassphrase& ask);
+Result<std::unique_ptr<Repository>> open_repository(const Keyring& keyring);
+
+// As a keyring lists it. `files` must have been read to their certificates.
+Entry to_entry(const std::string& label, const std::string& default_label, EntryFiles files);
 
 // Fails with Kind::invalid, and the reason, unless `path` names a directory: only those
 // can be changed.

@@ -50,6 +50,7 @@ std::chrono::sys_seconds now() {
 std::string hexadecimal(const unsigned char* bytes, size_t length) {
   constexpr char digits[] = "0123456789abcdef";
   std::string text;
+  text.reserve(2 * length);
   for (size_t i = 0; i < length; ++i) {
     text += digits[bytes[i] >> 4];
     text += digits[bytes[i] & 15];
@@ -57,17 +58,13 @@ std::string hexadecimal(const unsigned char* bytes, size_t length) {
   return text;
 }
 
-std::string key_fingerprint(const EVP_PKEY* key) {
-  unsigned char* der = nullptr;
-  const int length = i2d_PUBKEY(const_cast<EVP_PKEY*>(key), &der);
+std::string sha256_text(std::span<const unsigned char> bytes) {
   unsigned char digest[EVP_MAX_MD_SIZE];
-  size_t digest_length = 0;
-  const bool good =
-      length > 0 && EVP_Q_digest(library_context(), "SHA256", nullptr, der,
-                                 static_cast<size_t>(length), digest, &digest_length) == 1;
-  OPENSSL_free(der);
+  size_t length = 0;
+  const bool good = EVP_Q_digest(library_context(), "SHA256", nullptr, bytes.data(), bytes.size(),
+                                 digest, &length) == 1;
   take_openssl_reason();
-  return good ? hexadecimal(digest, digest_length) : "?";
+  return good ? hexadecimal(digest, length) : "?";
 }
 
 }  // namespace gaiter::keyring

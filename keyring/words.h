@@ -1,10 +1,11 @@
-// Numbers, times and keys as text, and back.
+// Numbers, times and digests as text, and back.
 #pragma once
 
 #include <openssl/x509.h>
 
 #include <chrono>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -20,11 +21,10 @@ std::optional<std::chrono::sys_seconds> parse_time(std::string_view text);
 std::chrono::sys_seconds time_of(const ASN1_TIME* time);
 std::chrono::sys_seconds now();
 
-// SHA-256 of the public key (SubjectPublicKeyInfo), hexadecimal: the same for a key, its
-// requests and its certificates.
-std::string key_fingerprint(const EVP_PKEY* key);
-
 // Lower case.
 std::string hexadecimal(const unsigned char* bytes, size_t length);
+
+// SHA-256 in hexadecimal; "?" if it cannot be had.
+std::string sha256_text(std::span<const unsigned char> bytes);
 
 }  // namespace gaiter::keyring

@@ -51,3 +51,32 @@ def make_request(place, name, names, *words, key=("-newkey", "ec", "-pkeyopt",
     openssl("req", "-new", "-nodes", *key, "-keyout", place / f"{name}.key", "-out", path,
             "-subj", f"/CN={name}", *more, *words)
     return path
+
+
+def text_of(path):
+    return openssl("x509", "-in", path, "-noout", "-text")
+
+
+def public_key(path):
+    return openssl("x509", "-in", path, "-noout", "-pubkey")
+
+
+def serial_of(path):
+    return openssl("x509", "-in", path, "-noout", "-serial").strip().partition("=")[2]
+
+
+def verified(ca, certificate, *words):
+    assert "OK" in openssl("verify", "-x509_strict", "-CAfile", ca, *words, certificate)
+
+
+def sign_by_openssl(place, request, names, days="30", name="other"):
+    """A CA of openssl's answers the request; gives the answer's and the CA's path."""
+    ca, key = place / f"{name}-ca.pem", place / f"{name}-ca.key"
+    if not ca.exists():
+        openssl("req", "-x509", "-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+                "-keyout", key, "-out", ca, "-subj", f"/CN={name} CA", "-days", "60")
+    out = place / "answer.pem"
+    (place / "names").write_text(f"subjectAltName={names}\n")
+    openssl("x509", "-req", "-in", request, "-CA", ca, "-CAkey", key, "-days", days,
+            "-extfile", place / "names", "-out", out)
+    return out, ca

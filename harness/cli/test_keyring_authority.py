@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from harness.cli.keyring_fixture import Keyring, make_request, openssl
+from harness.cli.keyring_fixture import Keyring, make_request, openssl, serial_of
 from harness.lib import gaiter, hosts
 
 pytestmark = pytest.mark.tls_only
@@ -14,10 +14,6 @@ pytestmark = pytest.mark.tls_only
 @pytest.fixture
 def keyring(tmp_path):
     return Keyring(tmp_path / "keyring")
-
-
-def serial_of(path):
-    return openssl("x509", "-in", path, "-noout", "-serial").strip().partition("=")[2]
 
 
 # ---- revoke, crl ----

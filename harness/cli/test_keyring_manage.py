@@ -55,6 +55,17 @@ def test_list_and_show_name_the_rules(keyring, tmp_path):
     elsewhere = Keyring(tmp_path / "elsewhere")
     put(elsewhere, "web", issue("web", names=["web"]), tmp_path)
     assert json.loads(with_policy(elsewhere, policy, "show", "web", "--json").out)["used_by"] == []
+    # An entry that waits for its certificate is in the list, too.
+    keyring.good("request", "soon", "--dns", "soon.internal", "--dns", "also.internal")
+    policy = policy_for(keyring, rule("shop", "web"), rule("future", "soon"))
+    [row] = [line for line in with_policy(keyring, policy, "list").out.splitlines()
+             if line.startswith("soon ")]
+    assert row.endswith("future")
+    for words in ("personal, requested", "CN=soon", "soon.internal, also.internal", "EC P-256"):
+        assert words in row
+    waiting = json.loads(with_policy(keyring, policy, "list", "--json").out)[-1]
+    assert waiting["pending"] and waiting["used_by"] == ["future"]
+    with_policy(keyring, policy, "delete", "soon").refused("future", "--force")
     broken = with_policy(keyring, "rules = ( {", "list")
     assert broken.code == 0 and "cannot tell" in broken.err and "?" in broken.out
 
