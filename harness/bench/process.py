@@ -45,6 +45,10 @@ class Server:
         """User and system time so far of the process and of all that descend from it."""
         return sum(cpu_seconds(pid) for pid in descendants(self.process.pid))
 
+    def resident_bytes(self):
+        with open(f"/proc/{self.process.pid}/statm") as statm:
+            return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
     def close(self):
         self.process.terminate()
         try:

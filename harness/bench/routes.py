@@ -65,6 +65,10 @@ class Route:
         """So far, of the servers and of the clients beside()."""
         return sum(server.cpu_seconds() for server in self._servers)
 
+    def resident_bytes(self):
+        """Of the server that the program is."""
+        return self._servers[0].resident_bytes()
+
     def run(self, *arguments):
         """Runs the client: (what it printed, CPU seconds of the client and of all servers)."""
         before = self.cpu_seconds()

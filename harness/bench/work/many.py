@@ -40,23 +40,24 @@ def measure_arrivals(bench, variant, count, first):
                       secured_by=route.secured_by(), latency=tuple(latency))
 
 
-def open_many(bench, variant, first):
-    """Opens IDLE connections: (bytes before, bytes after, microseconds of a fork, CPU, TLS)."""
+def measure_memory(end, count, bench, variant, _, first):
+    """What each of `count` connections adds to a process's resident memory, once it is drained."""
     with open_route(bench, variant, many(bench), first) as route:
-        output, cpu = route.run(IDLE, ACTIVE, 0)
-        before, after, fork = map(float, output.split())
-        return before, after, fork, cpu, route.secured_by()
-
-
-def measure_memory(bench, variant, count, first):
-    before, after, _, cpu, secured = open_many(bench, variant, first)
-    return Sample(value=(after - before) / (IDLE - 1), cpu_seconds=cpu / IDLE, work=1, seconds=1,
-                  secured_by=secured)
+        route.talk(1, 1, 0).hear()  # what is made once is made now
+        server = route.resident_bytes()
+        client = route.talk(count, 1, 0)
+        before, after = map(float, client.hear().split())
+        grown = route.resident_bytes() - server if end == "server" else after - before
+        return Sample(value=grown / count, cpu_seconds=route.cpu_seconds() / count, work=1,
+                      seconds=1, secured_by=route.secured_by())
 
 
 def measure_fork(bench, variant, count, first):
-    _, _, fork, cpu, secured = open_many(bench, variant, first)
-    return Sample(value=fork, cpu_seconds=cpu, work=1, seconds=1, secured_by=secured)
+    with open_route(bench, variant, many(bench), first) as route:
+        output, cpu = route.run(IDLE, ACTIVE, 0)
+        *_, fork = map(float, output.split())
+        return Sample(value=fork, cpu_seconds=cpu, work=1, seconds=1,
+                      secured_by=route.secured_by())
 
 
 def measure_active(bench, variant, count, first):
@@ -75,16 +76,24 @@ def measure_active(bench, variant, count, first):
                       secured_by=crowded.secured_by())
 
 
+def memory(end, count, **more):
+    return Row(f"memory of an idle connection, {end}, {count:,} open", "bytes",
+               "connection opened", partial(measure_memory, end, count), first_count=1,
+               higher_is_better=False, rounds=1, quick=False, **more)
+
+
 ROWS = [
     Row(f"99th percentile of an echo while {ARRIVALS} connections arrive each second", "us",
         "round trip", measure_arrivals, first_count=2000, variants=ENDS, higher_is_better=False,
         longer=2, quick=False),
-    Row(f"memory of an idle connection ({IDLE:,} open)", "bytes", "connection opened",
-        measure_memory, first_count=1, variants=ENDS, higher_is_better=False,
-        bars={PLAIN: 1024}, rounds=3, quick=False, note="in the client's process, drained"),
+    memory("client", IDLE, variants=ENDS, bars={GAITER: 1024}),
+    memory("server", IDLE, variants=ENDS, bars={GAITER: 1024}),
+    memory("server", 1000, variants=ENDS),
+    memory("server", 100, variants=ENDS),
     Row(f"{ACTIVE} active among {IDLE:,} idle connections", "times as fast as alone", "echo",
-        measure_active, first_count=1, variants=ENDS, bars={GAITER: 0.97}, rounds=3, quick=False),
+        measure_active, first_count=1, variants=ENDS, bars={GAITER: 0.97}, rounds=1, quick=False,
+        note=f"median of {TURNS} turns"),
     Row(f"fork with {IDLE:,} connections", "us", "run", measure_fork, first_count=1,
-        variants=(PLAIN, GAITER), rounds=3, higher_is_better=False, bars={PLAIN: 2000},
-        quick=False),
+        variants=(PLAIN, GAITER), rounds=1, higher_is_better=False, bars={PLAIN: 2000},
+        quick=False, note="median of 15"),
 ]
