@@ -56,7 +56,7 @@ struct Reading {
   enum class Hint : uint8_t { nothing, unsure, something };
   std::atomic<Hint> hint{Hint::nothing};
   bool ended = false;                    // close_notify came, or FIN where that is allowed
-  std::atomic<bool> shut{false};         // by the program's own shutdown(2)
+  std::atomic<bool> shut{false};         // by the program's own shutdown(2): see stop_reading()
   bool cut_off = false;                  // FIN without close_notify
   int error = 0;                         // of recv(2), not told to the program yet
   bool told = false;                     // a reset, by SO_ERROR: TCP then just says the end
@@ -81,6 +81,7 @@ struct Writing {
   std::atomic<bool> urgent{false};        // outbox.urgent(), for readers without the lock
   std::atomic<bool> owes_update{false};   // the peer asked for a KeyUpdate
   std::atomic<bool> owes_refusal{false};  // TLS 1.2: no_renegotiation
+  std::atomic<bool> shut{false};          // by the program's own shutdown(2)
   bool ended = false;                     // our close_notify is sealed
   bool drained = false;                   // not because the program wished so
   bool finish = false;                    // shutdown(2) is due when the outbox is empty
@@ -191,6 +192,10 @@ class Connection : public Slot {
   // ---- end (connection_close.cpp) ----
 
   int shut_down(int fd, int how);
+  // The reading side of shutdown(2), which the kernel is not told of if nobody sleeps who
+  // must be woken (false): it would answer the peer's close_notify, which to it is data
+  // that comes too late, with a reset.
+  bool stop_reading();
   // Before the kernel closes the last descriptor: flushes, says close_notify, and
   // waits no longer than `until` (process::now()) for TCP to take it.
   // Whether close_notify was said now and has left.

@@ -70,7 +70,7 @@ bool Connection::gather(int fd, size_t wanted, int flags) {
     }
     const size_t room = inbox.capacity - inbox.plain_length - inbox.cipher_length;
     if (room == 0) return true;
-    const bool may_wait = (flags & MSG_DONTWAIT) == 0 && (!some || all);
+    const bool may_wait = (flags & MSG_DONTWAIT) == 0 && (!some || all) && !reading_.shut;
     if (may_wait && writing_.urgent.load(std::memory_order_relaxed) && !await_input(fd))
       return some;
     const int64_t until = may_wait && asked ? deadline.of(fd) : 0;
@@ -80,7 +80,7 @@ bool Connection::gather(int fd, size_t wanted, int flags) {
     asked = true;
     if (got == 0) note_end(fd);
     if (got < 0 && until != 0 && errno == EAGAIN) continue;
-    if (got < 0 && reading_.error == 0) return some;
+    if (got < 0 && reading_.error == 0) return some || (reading_.shut && errno == EAGAIN);
   }
 }
 

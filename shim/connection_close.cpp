@@ -25,18 +25,33 @@ int Connection::shut_down(int fd, int how) {
     return real::shutdown(fd, how);
   const bool said =
       how != SHUT_RD && say_goodbye(fd, is_blocking(fd) ? process::now() + close_timeout() : 0);
-  if (how != SHUT_WR) reading_.shut = true;
+  if (how != SHUT_RD) writing_.shut = true;
+  const bool kernel_knows = how != SHUT_WR && !stop_reading();
   // The FIN goes behind what the socket did not take yet, whenever that leaves.
   LockGuard guard(writing_.lock, false);
   if (how != SHUT_RD && guard.held() && writing_.outbox.urgent() && !writing_.sending) {
     writing_.finish = true;
     epoll_outbox_waits(*this);
-    return how == SHUT_WR ? 0 : real::shutdown(fd, SHUT_RD);
+    return kernel_knows ? real::shutdown(fd, SHUT_RD) : 0;
   }
-  if (real::shutdown(fd, how) == 0) return 0;
+  if (how == SHUT_RD && !kernel_knows) {
+    sockaddr_storage peer;  // without one there is nothing to shut: ENOTCONN
+    socklen_t length = sizeof peer;
+    return getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &length);
+  }
+  if (real::shutdown(fd, kernel_knows || how == SHUT_WR ? how : SHUT_WR) == 0) return 0;
   // A peer that has shut both directions answers our close_notify with a reset, where it
   // would have taken our FIN.
   return said && errno == ENOTCONN ? 0 : -1;
+}
+
+bool Connection::stop_reading() {
+  LockGuard guard(reading_.lock, false);
+  reading_.shut = true;
+  if (!guard.held()) return false;
+  settle_inbox();
+  epoll_data_arrived(*this, nullptr);
+  return true;
 }
 
 bool Connection::say_goodbye(int fd, int64_t until) {

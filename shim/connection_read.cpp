@@ -49,7 +49,7 @@ void Connection::settle_inbox() {
   engine::Inbox& inbox = reading_.inbox;
   auto hint = Reading::Hint::nothing;
   if (inbox.plain_length != 0 || reading_.ended || reading_.cut_off || reading_.error != 0 ||
-      state() == State::failed) {
+      reading_.shut || state() == State::failed) {
     hint = Reading::Hint::something;
   } else if (inbox.cipher_length != 0 && engine::has_whole_record(inbox)) {
     hint = Reading::Hint::unsure;
@@ -220,7 +220,7 @@ ssize_t Connection::read_locked(int fd, LockResult lock, IovCursor& sink, int fl
       errno = ENOMEM;
       return total != 0 ? static_cast<ssize_t>(total) : -1;
     }
-    const bool may_wait = (flags & MSG_DONTWAIT) == 0 && (total == 0 || all);
+    const bool may_wait = (flags & MSG_DONTWAIT) == 0 && (total == 0 || all) && !reading_.shut;
     if (may_wait && writing_.urgent.load(std::memory_order_relaxed) && !await_input(fd))
       return total != 0 ? static_cast<ssize_t>(total) : -1;
     const int64_t until = may_wait && has_waited ? deadline.of(fd) : 0;
@@ -230,7 +230,9 @@ ssize_t Connection::read_locked(int fd, LockResult lock, IovCursor& sink, int fl
         fill(fd, wire_size(sink.remaining()), may_wait && until == 0 ? 0 : MSG_DONTWAIT);
     if (got == 0) note_end(fd);
     if (got < 0 && until != 0 && errno == EAGAIN) continue;
-    if (got < 0 && reading_.error == 0) return total != 0 ? static_cast<ssize_t>(total) : -1;
+    if (got >= 0 || reading_.error != 0) continue;
+    const bool at_end = reading_.shut && errno == EAGAIN;
+    return total != 0 || at_end ? static_cast<ssize_t>(total) : -1;
   }
 }
 

@@ -63,7 +63,7 @@ uint32_t Connection::ready(int fd, uint32_t wanted, uint32_t kernel, const Regis
       readable = pull(fd, asking);
     }
     if (readable) visible |= wanted & in_bits;
-    if (readable && reading_.ended) visible |= wanted & POLLRDHUP;
+    if (readable && (reading_.ended || reading_.shut)) visible |= wanted & POLLRDHUP;
     if (state() == State::failed) return (wanted & (in_bits | out_bits)) | POLLERR | POLLHUP;
   }
   if (output_waits()) {
@@ -78,6 +78,8 @@ uint32_t Connection::ready(int fd, uint32_t wanted, uint32_t kernel, const Regis
     if (output_waits()) kernel &= ~out_bits;
   }
   visible |= kernel & wanted & out_bits;
+  if (writing_.shut) visible |= wanted & out_bits;
+  if (reading_.shut && writing_.shut) visible |= POLLHUP;
   // Reading ahead took it from the kernel before the program could.
   if (reading_.error != 0) visible |= POLLERR;
   errno = saved_errno;

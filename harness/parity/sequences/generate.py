@@ -22,6 +22,12 @@ class End:
         self.registered = set()
         self.said_end = False  # shutdown(SHUT_WR)
         self.heard_end = False  # the other's
+        self.is_deaf = False  # shutdown(SHUT_RD)
+
+    @property
+    def said_all(self):
+        """TCP answers what comes to such an end with a reset."""
+        return self.said_end and self.is_deaf
 
 
 class Generator:
@@ -60,7 +66,7 @@ class Generator:
 
     def send(self, here, there):
         size = self.random.choice(SIZES)
-        if there.unread + size > MOST:
+        if there.unread + size > MOST or there.said_all:
             return
         how = self.random.choice(("send", "write", "writev", "sendmsg"))
         flags = self.random.choice((0, 0, DONTWAIT)) if how.startswith("send") else 0
@@ -74,12 +80,13 @@ class Generator:
         flags = self.random.choice((0, 0, PEEK, DONTWAIT, PEEK | DONTWAIT, WAITALL))
         if how.startswith("read"):
             flags = 0
-        certain = here.unread > 0 or here.heard_end or size == 0
-        if flags & WAITALL and here.unread < size and not here.heard_end:
+        ends = here.heard_end or here.is_deaf
+        certain = here.unread > 0 or ends or size == 0
+        if flags & WAITALL and here.unread < size and not ends:
             flags = DONTWAIT
         if not certain:
             how, flags = "recv", flags | DONTWAIT
-        if size == 0 and not (here.unread or here.heard_end):
+        if size == 0 and not (here.unread or ends):
             return  # whether it waits differs between kernels
         self.put(here, f"{how} {self.slot(here)} {size} {flags:#x}")
         if not flags & PEEK:
@@ -113,9 +120,12 @@ class Generator:
             here.slots.add(free[0])
 
     def shutdown(self, here, there):
-        """Not SHUT_RD: what comes then is reset, which a close_notify is where a FIN is not."""
-        self.put(here, f"shutdown {self.slot(here)} 1", everywhere=False)
-        here.said_end = there.heard_end = True
+        how = self.random.choice((0, 1, 1, 1, 2))
+        self.put(here, f"shutdown {self.slot(here)} {how}", everywhere=False)
+        if how != 0:
+            here.said_end = there.heard_end = True
+        if how != 1:
+            here.is_deaf = True
 
     def close(self, here, there):
         """The last descriptor: orderly if all was read, else a reset; what the other then sees."""
