@@ -4,6 +4,7 @@
 #include <optional>
 #include <vector>
 
+#include "keyring/certificate_check.h"
 #include "keyring/chain.h"
 #include "keyring/encrypted_key.h"
 #include "keyring/errors.h"
@@ -97,12 +98,6 @@ Result<std::string> free_ca_label(const Keyring& keyring, const std::string& wan
   return refuse("too many CAs are called \"" + wanted + "\"; rename one of them");
 }
 
-struct Parsed {
-  Bundle identity;
-  std::vector<CertificatePtr> trusted;
-  std::string label, ca_label;
-};
-
 Result<void> check_head(std::string_view text, const std::string& name) {
   if (!text.starts_with(first_line)) {
     return refuse(name + " is no enrolment; one is made with: gaiter keyring enroll export HOST");
@@ -128,28 +123,11 @@ Result<Bundle> parse_identity(std::string_view text, std::string_view passphrase
   return bundle;
 }
 
-Result<Parsed> parse(std::string_view text, std::string_view passphrase, const std::string& name) {
-  if (auto good = check_head(text, name); !good) return pass_on(good);
-  Parsed parsed{{}, {}, label_for(field(text, "host")), field(text, "CA")};
-  for (const std::string& label : {parsed.label, parsed.ca_label}) {
-    if (auto good = check_label(label); !good) return pass_on(good);
+Result<void> check_all(const std::vector<CertificatePtr>& certificates, const std::string& name) {
+  for (const CertificatePtr& one : certificates) {
+    if (auto good = check_certificate(one.get(), name); !good) return good;
   }
-  const size_t middle = text.find(trust_mark);
-  auto identity = parse_identity(text.substr(0, middle), passphrase, name);
-  if (!identity) return pass_on(identity);
-  auto trusted = parse_bundle(text.substr(middle), name);
-  if (!trusted) return pass_on(trusted);
-  parsed.identity = *std::move(identity);
-  parsed.trusted = std::move(trusted->certificates);
-  if (parsed.identity.key == nullptr || parsed.trusted.empty() ||
-      !bring_leaf_forward(parsed.identity.certificates, parsed.identity.key.get())) {
-    return refuse(name + " was changed: its key and its certificates do not fit");
-  }
-  sort_chain(parsed.identity.certificates);
-  for (const CertificatePtr& ca : parsed.trusted) {
-    if (X509_check_ca(ca.get()) != 1) return refuse(name + " was changed: it trusts what is no CA");
-  }
-  return parsed;
+  return {};
 }
 
 std::vector<const X509*> borrow(const std::vector<CertificatePtr>& certificates) {
@@ -160,6 +138,34 @@ std::vector<const X509*> borrow(const std::vector<CertificatePtr>& certificates)
 
 }  // namespace
 
+Result<ParsedEnrolment> parse_enrolment(std::string_view text, std::string_view passphrase,
+                                        const std::string& name) {
+  if (auto good = check_head(text, name); !good) return pass_on(good);
+  ParsedEnrolment parsed{label_for(field(text, "host")), field(text, "CA"), {}, {}, {}};
+  for (const std::string& label : {parsed.label, parsed.ca_label}) {
+    if (auto good = check_label(label); !good) return pass_on(good);
+  }
+  const size_t middle = text.find(trust_mark);
+  auto identity = parse_identity(text.substr(0, middle), passphrase, name);
+  if (!identity) return pass_on(identity);
+  auto trusted = parse_bundle(text.substr(middle), name);
+  if (!trusted) return pass_on(trusted);
+  parsed.certificates = std::move(identity->certificates);
+  parsed.key = std::move(identity->key);
+  parsed.trusted = std::move(trusted->certificates);
+  if (parsed.key == nullptr || parsed.trusted.empty() ||
+      !bring_leaf_forward(parsed.certificates, parsed.key.get())) {
+    return refuse(name + " was changed: its key and its certificates do not fit");
+  }
+  sort_chain(parsed.certificates);
+  if (auto good = check_all(parsed.certificates, name); !good) return pass_on(good);
+  if (auto good = check_all(parsed.trusted, name); !good) return pass_on(good);
+  for (const CertificatePtr& ca : parsed.trusted) {
+    if (X509_check_ca(ca.get()) != 1) return refuse(name + " was changed: it trusts what is no CA");
+  }
+  return parsed;
+}
+
 Result<Enrolment> export_enrolment(const Keyring& keyring, const NewEnrolment& wanted) {
   const std::string label = label_for(wanted.host);
   if (auto good = check_label(label); !good) return pass_on(good);
@@ -168,7 +174,9 @@ Result<Enrolment> export_enrolment(const Keyring& keyring, const NewEnrolment& w
                                .common_name = wanted.host.substr(0, max_common_name),
                                .dns_names = names.dns,
                                .ip_addresses = names.ip,
-                               .lifetime = wanted.lifetime};
+                               .lifetime = wanted.lifetime,
+                               .uris = names.uris,
+                               .emails = names.emails};
   auto writer = Writer::lock(keyring.path(), keyring.ask());
   if (!writer) return pass_on(writer);
   auto ca = signer(keyring, wanted.ca);
@@ -198,7 +206,7 @@ Result<Enrolment> export_enrolment(const Keyring& keyring, const NewEnrolment& w
 
 Result<Enrolled> import_enrolment(const Keyring& keyring, std::string_view text,
                                   std::string_view passphrase, const std::string& name) {
-  auto parsed = parse(text, passphrase, name);
+  auto parsed = parse_enrolment(text, passphrase, name);
   if (!parsed) return pass_on(parsed);
   auto writer = Writer::lock(keyring.path(), keyring.ask());
   if (!writer) return pass_on(writer);
@@ -213,7 +221,7 @@ Result<Enrolled> import_enrolment(const Keyring& keyring, std::string_view text,
   }
   auto added =
       put(*writer, parsed->label, {.usage = Usage::personal, .trusted = true, .origin = "enrolled"},
-          borrow(parsed->identity.certificates), parsed->identity.key.get());
+          borrow(parsed->certificates), parsed->key.get());
   if (!added) return pass_on(added);
   auto conf = writer->conf();
   if (!conf) return pass_on(conf);

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "keyring/files.h"
 #include "keyring/keyring.h"
@@ -35,13 +36,25 @@ struct Enrolment {
 // certificate: it can be revoked by its label. Kind::exists if the host is enrolled.
 Result<Enrolment> export_enrolment(const Keyring& keyring, const NewEnrolment& wanted);
 
+// What a file says, as it will be stored.
+struct ParsedEnrolment {
+  std::string label, ca_label;
+  std::vector<CertificatePtr> certificates;  // the host's own first, then its chain
+  KeyPtr key;
+  std::vector<CertificatePtr> trusted;
+};
+
+// Kind::invalid if the file is malformed, was changed, has run out, or needs another
+// passphrase; `name` names it in messages.
+Result<ParsedEnrolment> parse_enrolment(std::string_view text, std::string_view passphrase,
+                                        const std::string& name);
+
 struct Enrolled {
   std::string label;     // of the personal entry, which is the default now
   std::string ca_label;  // of the CA that is trusted now
 };
 
-// Kind::invalid if the file is malformed, was changed, has run out, or needs another
-// passphrase; `name` names it in messages.
+// Fails like parse_enrolment(); Kind::exists if the host has an entry already.
 Result<Enrolled> import_enrolment(const Keyring& keyring, std::string_view text,
                                   std::string_view passphrase, const std::string& name);
 

@@ -121,7 +121,8 @@ def other(tmp_path):
 
 def test_an_enrolment_brings_a_host_in(keyring, other, tmp_path):
     file = tmp_path / "b.enrolment"
-    text = keyring.good("enroll", "export", "b.internal", "--ip", "10.77.0.2", "--out", file).out
+    text = keyring.good("enroll", "export", "b.internal", "--ip", "10.77.0.2", "--uri",
+                        "spiffe://prod/b", "--email", "ops@b.internal", "--out", file).out
     assert "SECRET" in text and "gaiter keyring enroll import b.enrolment" in text
     assert file.stat().st_mode & 0o777 == 0o600
     here = keyring.entries()
@@ -130,7 +131,8 @@ def test_an_enrolment_brings_a_host_in(keyring, other, tmp_path):
     other.good("enroll", "import", file)
     there = other.entries()
     assert there["b.internal"]["default"] and there["b.internal"]["private_key"]
-    assert there["b.internal"]["names"] == ["dns:b.internal", "ip:10.77.0.2"]
+    assert there["b.internal"]["names"] == [
+        "dns:b.internal", "ip:10.77.0.2", "uri:spiffe://prod/b", "email:ops@b.internal"]
     assert there["gaiter-ca"]["trusted"] and not there["gaiter-ca"]["private_key"]
     assert not keyring.key("b.internal").exists()
     for one, name in ((keyring, "localhost"), (other, "b.internal")):
