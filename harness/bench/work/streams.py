@@ -21,9 +21,9 @@ def traffic(bench, tls=USUAL, server_words=()):
                    bench.tls_environment(tls))
 
 
-def measure_bulk(size, streams, tls, bench, variant, count, first):
+def measure_bulk(size, streams, tls, foreign_client, bench, variant, count, first):
     program = traffic(bench, tls, ["fork"] if streams > 1 else [])
-    with open_route(bench, variant, program, first, tls=tls) as route:
+    with open_route(bench, variant, program, first, foreign_client, tls=tls) as route:
         output, cpu = route.run("bulk", size, count, streams)
         seconds = float(output.split()[0])
         return Sample(value=size * count * 8 / seconds / 1e9,
@@ -40,8 +40,9 @@ def measure_ping(size, bench, variant, count, first):
                       latency=tuple(map(float, percentiles)))
 
 
-def bulk(name, size, streams=1, tls=USUAL, **more):
-    return Row(f"bulk {name}", "Gbit/s", "GiB", partial(measure_bulk, size, streams, tls),
+def bulk(name, size, streams=1, tls=USUAL, foreign_client=False, **more):
+    return Row(f"bulk {name}", "Gbit/s", "GiB",
+               partial(measure_bulk, size, streams, tls, foreign_client),
                first_count=(256 << 20) // max(size, 8 << 10), **more)
 
 
@@ -63,6 +64,8 @@ ROWS = [
          variants=VARIANTS),
     bulk("64 KiB writes, openssl back end", 64 << 10, tls=BY_OPENSSL, bars={OWN_TLS: 1.3},
          variants=FEW, quick=False),
+    bulk("64 KiB writes, client OpenSSL", 64 << 10, foreign_client=True, quick=False, variants=FEW,
+         note="Gaiter: the server only"),
     bulk("64 KiB writes, 8 streams", 64 << 10, streams=8, quick=False, variants=BARE),
     bulk("1 MiB writes", 1 << 20, quick=False, variants=BARE),
     bulk("16 KiB writes", 16 << 10, quick=False, variants=BARE),
