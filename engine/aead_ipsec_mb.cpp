@@ -199,17 +199,6 @@ class ChaChaOperation {
                   chacha_poly_enc_dec_update_t cipher)
       : key_(key), nonce_(nonce), additional_(additional), cipher_(cipher) {}
 
-  bool seal(uint8_t* to, const uint8_t* from, size_t length, uint8_t* tag) {
-    start();
-    update(to, from, length);
-    return finish(tag);
-  }
-  bool open(uint8_t* to, const uint8_t* from, size_t length, const uint8_t* tag) {
-    start();
-    update(to, from, length);
-    return verify(tag);
-  }
-
   void start() {
     init_chacha20_poly1305_fma_avx512(key_.key, &context_, nonce_, additional_.data(),
                                       additional_.size());

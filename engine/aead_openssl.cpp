@@ -95,17 +95,6 @@ class OpenSslOperation {
   OpenSslOperation(const OpenSslOperation&) = delete;
   OpenSslOperation& operator=(const OpenSslOperation&) = delete;
 
-  bool seal(uint8_t* to, const uint8_t* from, size_t length, uint8_t* tag) {
-    start();
-    update(to, from, length);
-    return finish(tag);
-  }
-  bool open(uint8_t* to, const uint8_t* from, size_t length, const uint8_t* tag) {
-    start();
-    update(to, from, length);
-    return verify(tag);
-  }
-
   void start() {
     if (pooled_ != nullptr && pooled_->slot.holds(key_)) {
       check(EVP_CipherInit_ex(context_, nullptr, nullptr, nullptr, nonce_, direction_));

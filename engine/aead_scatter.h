@@ -2,11 +2,11 @@
 // bytes are copied first and which go through the cipher where they lie.
 //
 // `Operation` is one AEAD operation of a back end, on one record:
-//   bool seal(to, from, n, tag)         the whole record in one call
-//   bool open(to, from, n, tag)         likewise; false = wrong tag
-//   void start()                        or else in parts: start,
-//   void update(to, from, n)              update as often as need be,
-//   bool finish(tag), bool verify(tag)    and the end of a seal or an open
+//   void start()                        start,
+//   void update(to, from, n)            update as often as need be,
+//   bool finish(tag), bool verify(tag)  and the end of a seal or an open; false = wrong tag
+//   bool seal(to, from, n, tag)         a whole record in one call, where a library has one
+//   bool open(to, from, n, tag)         likewise
 // `to` and `from` are equal or do not overlap. A false from seal and finish means
 // that the library failed and that what it wrote must not be used.
 #pragma once
@@ -61,6 +61,28 @@ inline void gather(IovCursor& from, uint8_t* flat, size_t length) {
 }
 
 template <class Operation>
+bool seal_whole(Operation& operation, uint8_t* data, size_t length, uint8_t* tag) {
+  if constexpr (requires { operation.seal(data, data, length, tag); }) {
+    return operation.seal(data, data, length, tag);
+  } else {
+    operation.start();
+    operation.update(data, data, length);
+    return operation.finish(tag);
+  }
+}
+
+template <class Operation>
+bool open_whole(Operation& operation, uint8_t* data, size_t length, const uint8_t* tag) {
+  if constexpr (requires { operation.open(data, data, length, tag); }) {
+    return operation.open(data, data, length, tag);
+  } else {
+    operation.start();
+    operation.update(data, data, length);
+    return operation.verify(tag);
+  }
+}
+
+template <class Operation>
 void seal_scattered(Operation& operation, IovCursor& plaintext, size_t length,
                     std::span<const uint8_t> trailer, uint8_t* out) {
   const size_t total = length + trailer.size();
@@ -69,7 +91,7 @@ void seal_scattered(Operation& operation, IovCursor& plaintext, size_t length,
   if (total <= copy_limit) {
     gather(plaintext, out, length);
     if (!trailer.empty()) out[length] = trailer[0];
-    sealed = operation.seal(out, out, total, tag);
+    sealed = seal_whole(operation, out, total, tag);
   } else {
     operation.start();
     for (size_t done = 0; done != length;) {
@@ -99,7 +121,7 @@ bool open_scattered(Operation& operation, std::span<uint8_t> text, IovCursor& si
   const uint8_t* const tag = data + total;
 
   if (total <= copy_limit || sink_length == 0) {
-    if (!operation.open(data, data, total, tag)) {
+    if (!open_whole(operation, data, total, tag)) {
       OPENSSL_cleanse(data, total);
       return false;
     }

@@ -144,59 +144,42 @@ static void shuts_both(int fd, bool subject) {
   hand_over();
 }
 
-static void ends_without_close(int fd, bool subject) {
-  if (!subject) {
-    hand_over();
-    long got = (long)read_exactly(fd, buffer, 100000);
-    report((uint64_t)got);
-    report((uint64_t)read(fd, buffer, 1));
-    await_turn();
-    return;
-  }
-  pid_t child = fork();
-  if (child == 0) {
-    write_exactly(fd, buffer, 100000);
-    exit(0);
-  }
-  close(fd);
-  waitpid(child, NULL, 0);
+// The reader: how much came, and what a read behind it says.
+static void expect(int fd, size_t length) {
+  hand_over();
+  report((uint64_t)read_exactly(fd, buffer, length));
+  report((uint64_t)read(fd, buffer, 1));
+  await_turn();
+}
+
+static void say_what_came(void) {
   say("%lu %ld", (unsigned long)reported(), (long)reported());
   hand_over();
 }
 
-static void ends_at_once(int fd, bool subject) {
-  if (!subject) {
-    hand_over();
-    report((uint64_t)read_exactly(fd, buffer, 100000));
-    report((uint64_t)read(fd, buffer, 1));
-    await_turn();
-    return;
-  }
+static void ends_with(int fd, bool subject, void (*end)(int)) {
+  if (!subject) return expect(fd, 100000);
   pid_t child = fork();
   if (child == 0) {
     write_exactly(fd, buffer, 100000);
-    _exit(0);
+    end(0);
   }
   close(fd);
   waitpid(child, NULL, 0);
-  say("%lu %ld", (unsigned long)reported(), (long)reported());
-  hand_over();
+  say_what_came();
 }
+
+static void ends_without_close(int fd, bool subject) { ends_with(fd, subject, exit); }
+
+static void ends_at_once(int fd, bool subject) { ends_with(fd, subject, _exit); }
 
 static void lingers(int fd, bool subject) {
-  if (!subject) {
-    hand_over();
-    report((uint64_t)read_exactly(fd, buffer, 50000));
-    report((uint64_t)read(fd, buffer, 1));
-    await_turn();
-    return;
-  }
+  if (!subject) return expect(fd, 50000);
   struct linger patience = {1, 5};
   setsockopt(fd, SOL_SOCKET, SO_LINGER, &patience, sizeof patience);
   write_exactly(fd, buffer, 50000);
   tell("close", close(fd));
-  say("%lu %ld", (unsigned long)reported(), (long)reported());
-  hand_over();
+  say_what_came();
 }
 
 const struct scenario end_cases[] = {{"after_own_shutdown", after_own_shutdown, false},
