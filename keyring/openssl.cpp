@@ -11,6 +11,13 @@ namespace {
 constexpr size_t secure_heap_size = size_t{1} << 19;
 constexpr size_t secure_heap_unit = 32;
 
+// OpenSSL's first call of all, whichever it is, decides whether it cleans up at exit,
+// which threads that are still in a handshake would not survive. So this comes before
+// every other: when the library is loaded.
+[[gnu::constructor(101)]] void never_clean_up_at_exit() {
+  OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT, nullptr);
+}
+
 }  // namespace
 
 void free_key(EVP_PKEY* key) { EVP_PKEY_free(key); }
@@ -26,9 +33,8 @@ std::string_view contents(const BioPtr& bio) {
 
 OSSL_LIB_CTX* library_context() {
   static OSSL_LIB_CTX* const context = [] {
-    // No openssl.cnf (it is the program's, and may weaken what we set), and no
-    // cleanup at exit: threads of the program may still be in a handshake.
-    OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT, nullptr);
+    // No openssl.cnf: it is the program's, and may weaken what we set.
+    OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, nullptr);
     // From now on OpenSSL keeps private keys in memory that is not dumped
     // (MADV_DONTDUMP), and is locked if RLIMIT_MEMLOCK allows. Without it they are in
     // the ordinary heap.

@@ -21,4 +21,5 @@ void finish(void) {
   hand_over();
 }
 
-const struct scenario* const case_tables[] = {lifetime_cases, readiness_cases, data_cases, NULL};
+const struct scenario* const case_tables[] = {
+    lifetime_cases, readiness_cases, data_cases, process_control_cases, exit_cases, NULL};

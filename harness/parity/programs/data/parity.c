@@ -39,6 +39,12 @@ void await_turn(void) {
   if (got != 1) _exit(7);
 }
 
+bool turn_has_come(void) {
+  if (!readable(hear_other, 0)) return false;
+  await_turn();
+  return true;
+}
+
 void yield(void) {
   hand_over();
   await_turn();

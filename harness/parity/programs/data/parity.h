@@ -58,6 +58,7 @@ void yield(void);
 // Gives the turn without waiting; waits without giving.
 void hand_over(void);
 void await_turn(void);
+bool turn_has_come(void);  // takes it, if so
 // From the peer to the subject, beside the connection.
 void report(uint64_t number);
 uint64_t reported(void);
