@@ -17,12 +17,14 @@ LANGUAGE_PACKAGES = cargo default-jdk-headless erlang-base gawk gfortran ghc gna
 DAEMON_PACKAGES = apache2-bin distcc dovecot-imapd exim4-daemon-light git haproxy inetutils-inetd \
   inetutils-telnet inetutils-telnetd iperf3 ldap-utils lighttpd mariadb-client-core \
   mariadb-server-core mosquitto mosquitto-clients rsync slapd tomcat10-common vsftpd
+ISSUE_PACKAGES = fakechroot fakeroot libcap2-bin libfaketime libgoogle-perftools4 libjemalloc2 \
+  libmimalloc2.0 libtcmalloc-minimal4 openssh-server python3-uvicorn
 TEST_PACKAGES = $(DEMO_PACKAGES) busybox-static default-jre-headless gdb libcmocka-dev \
   libnss3-tools liburing-dev strace \
   python3-pytest python3-pytest-xdist curl gnutls-bin iproute2 man-db memcached netbase \
   netcat-openbsd \
   nginx-light postgresql procps python3-cryptography python3-pymemcache socat stunnel4 tcpdump wrk \
-  $(LANGUAGE_PACKAGES) $(DAEMON_PACKAGES)
+  $(LANGUAGE_PACKAGES) $(DAEMON_PACKAGES) $(ISSUE_PACKAGES)
 BENCH_PACKAGES = $(TEST_PACKAGES) hitch libmemcached-tools libnginx-mod-stream \
   python3-matplotlib strace valgrind
 LINT_PACKAGES = clang-format cppcheck flake8

@@ -89,42 +89,24 @@ async def application(scope, receive, send):
     await send({"type": "http.response.body", "body": SECRET})
 """
 
-# Listens, and becomes uvicorn, which finds the listener as descriptor 3.
-LAUNCHER = """
-import os, socket, sys
-listener = socket.socket()
-listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-listener.bind(("127.0.0.1", int(sys.argv[1])))
-listener.listen(64)
-os.dup2(listener.fileno(), 3, inheritable=True)
-os.execv(sys.executable, [sys.executable, "-m", "uvicorn", "--fd", "3", *sys.argv[2:]])
-"""
 
-
-@pytest.mark.parametrize("parent", ["protected", "clear"])
-def test_uvicorn_inherits_its_listener(processes, ports, relay, place, server_side, client_side,
-                                       parent):
-    """mirrord #864: a listener that came with exec was unknown, and served in the clear."""
-    with open(os.path.join(place, "site.py"), "w", encoding="ascii") as module:
+def test_uvicorn_inherits_its_listener(processes, ports, relay, place, server_side, client_side):
+    """mirrord #864: uvicorn's workers get the listener by fork and exec; there it was unknown, and
+    served in the clear."""
+    with open(os.path.join(place, "application.py"), "w", encoding="ascii") as module:
         module.write(APPLICATION.replace("SECRET", repr(SECRET.encode())))
-    os.rename(os.path.join(place, "site.py"), os.path.join(place, "application.py"))
     port = ports.free()
     server_side.inbound(port)
-    environment = server_side.environment()
-    program = [peers.PYTHON, "-c", LAUNCHER, port, "application:application"]
-    if parent == "clear":
-        program = [peers.PYTHON, "-c", LAUNCHER.replace("os.execv(", "os.execve(").replace(
-            "*sys.argv[2:]])", "*sys.argv[2:]], {**os.environ, **%r})" % environment),
-            port, "application:application"]
-        environment = None
-    server = processes.start(program, environment=environment)
-    server.wait_output(b"Application startup complete")
+    server = processes.start([peers.PYTHON, "-m", "uvicorn", "--workers", "2", "--port", port,
+                              "application:application"], environment=server_side.environment())
+    server.wait_output(b"Application startup complete", times=2)
     wire = relay(port, [SECRET.encode(), b"HTTP/1.1 200"])
     client_side.outbound(wire.port)
-    done = processes.run(["curl", "-sS", "--http1.1", f"http://localhost:{wire.port}/"],
-                         environment=client_side.environment())
-    assert done.text == SECRET
-    wire.prove(connections=1)
+    for _ in range(3):
+        done = processes.run(["curl", "-sS", "--http1.1", f"http://localhost:{wire.port}/"],
+                             environment=client_side.environment())
+        assert done.text == SECRET
+    wire.prove(connections=3)
 
 
 @pytest.mark.tls_only
