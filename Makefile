@@ -18,7 +18,7 @@ DAEMON_PACKAGES = apache2-bin distcc dovecot-imapd exim4-daemon-light git haprox
   inetutils-telnet inetutils-telnetd iperf3 ldap-utils lighttpd mariadb-client-core \
   mariadb-server-core mosquitto mosquitto-clients rsync slapd tomcat10-common vsftpd
 ISSUE_PACKAGES = fakechroot fakeroot libcap2-bin libfaketime libgoogle-perftools4 libjemalloc2 \
-  libmimalloc2.0 libtcmalloc-minimal4 openssh-server python3-uvicorn
+  libmimalloc2.0 libtcmalloc-minimal4 musl-tools openssh-server python3-uvicorn
 TEST_PACKAGES = $(DEMO_PACKAGES) busybox-static default-jre-headless gdb libcmocka-dev \
   libnss3-tools liburing-dev strace \
   python3-pytest python3-pytest-xdist curl gnutls-bin iproute2 man-db memcached netbase \

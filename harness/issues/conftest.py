@@ -7,7 +7,8 @@ import subprocess
 
 import pytest
 
-from harness.lib import gaiter
+from harness.lib import gaiter, peers
+from harness.lib.ports import wait_listening
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PARITY = os.path.join(gaiter.REPOSITORY, "harness", "parity", "programs", "data")
@@ -47,19 +48,38 @@ class Play:
                                   environment=environment)
         return done.text, wire
 
-    def __call__(self, case, wired=True):
+    def __call__(self, case, wired=True, **variables):
         plain, _ = self.once(case)
         assert plain
-        sealed, wire = self.once(case, self.both.environment())
+        sealed, wire = self.once(case, self.both.environment(**variables))
         assert sealed == plain
         if wired:
             wire.prove(whole=False)
         return sealed
 
 
-@pytest.fixture(params=["client", "server"])
-def same(request, processes, ports, relay, side, pki, issues):
-    """same(case) plays a case of programs/*.c both ways, its subject as client and as server, and
-    gives what it printed."""
+@pytest.fixture
+def same_as_client(processes, ports, relay, side, pki, issues):
+    """same_as_client(case, VARIABLE=...) plays a case of programs/*.c both ways, its subject as the
+    client, and gives what it printed. The variables are for the protected one."""
     both = side("both", {"server": pki.server}, {"ca": pki.ca})
-    return Play(processes, ports, relay, both, issues, request.param)
+    return Play(processes, ports, relay, both, issues, "client")
+
+
+@pytest.fixture(params=["client", "server"])
+def same(request, same_as_client):
+    """The same with the subject as client and as server."""
+    same_as_client.role = request.param
+    return same_as_client
+
+
+@pytest.fixture
+def echo(processes, ports, relay, server_side, client_side):
+    """The relay that leads to an echo server under Gaiter."""
+    port = ports.free()
+    server_side.inbound(port)
+    server = processes.start(peers.echo_server(port), environment=server_side.environment())
+    wait_listening(port, server)
+    wire = relay(port, [SECRET.encode()])
+    client_side.outbound(wire.port)
+    return wire

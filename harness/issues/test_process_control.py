@@ -33,18 +33,6 @@ talk()
 """
 
 
-@pytest.fixture
-def echo(processes, ports, relay, server_side, client_side):
-    """The relay that leads to an echo server under Gaiter."""
-    port = ports.free()
-    server_side.inbound(port)
-    server = processes.start(peers.echo_server(port), environment=server_side.environment())
-    wait_listening(port, server)
-    wire = relay(port, [SECRET.encode()])
-    client_side.outbound(wire.port)
-    return wire
-
-
 def test_subprocesses_of_python(processes, echo, client_side):
     """libuv #22, mirrord #3154, #2653, shadow PR 1291, #3123: between vfork and exec, a child
     changed the state of the library, which was the parent's."""

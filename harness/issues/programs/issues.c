@@ -22,4 +22,4 @@ void finish(void) {
 }
 
 const struct scenario* const case_tables[] = {
-    lifetime_cases, readiness_cases, data_cases, process_control_cases, exit_cases, NULL};
+    startup_cases, lifetime_cases, readiness_cases, data_cases, process_control_cases, exit_cases, NULL};

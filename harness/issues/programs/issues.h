@@ -25,5 +25,5 @@ void finish(void);
   }                                               \
   static void name##_subject(int fd)
 
-extern const struct scenario process_control_cases[], lifetime_cases[],
+extern const struct scenario startup_cases[], process_control_cases[], lifetime_cases[],
     readiness_cases[], data_cases[], exit_cases[];
