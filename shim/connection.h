@@ -233,6 +233,7 @@ class Connection : public Slot {
   ssize_t receive_clear(int fd, engine::IovCursor& sink, int flags) const;
   ssize_t transmit_clear(int fd, engine::IovCursor& from, int flags) const;
   Progress step_locked(int fd, bool polls);
+  bool was_asked() const;
   Progress check_tcp(int fd);
   bool begin_handshake(int fd);
   void install(int fd, engine::Secured secured);

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <limits>
 
+#include "shim/drain.h"
 #include "shim/epoll_registration.h"
 #include "shim/epoll_set.h"
 #include "shim/process.h"
@@ -351,7 +352,8 @@ int epoll_await(EpollSet& set, int epfd, epoll_event* events, int room, int64_t 
     if (news) collect_news(harvest, news_first);
     if (asked && harvest.count == room) set.crowded.store(set.ready_head.load() != nullptr);
     const bool more = asked ? harvest.count == 0 && deadline != 0 : harvest.count != room;
-    if (more && wait(harvest, epfd, deadline, mask) < 0)
+    const int64_t limit = harvest.count == 0 ? drain_before_sleep(deadline) : deadline;
+    if (more && wait(harvest, epfd, limit, mask) < 0)
       return harvest.count != 0 ? harvest.count : -1;
     if (harvest.count != 0) return harvest.count;
     if (harvest.ask_again) {

@@ -1,7 +1,8 @@
 // The policy in use: read when first needed, and again when it has changed.
 //
-// At most once a second somebody who needs a decision looks at the files (watch.h);
-// nobody else pays for it, and no thread of Gaiter's runs. A changed policy, or
+// At most once a second somebody who needs a decision, or is about to sleep where
+// connections may have to be drained (drain.h), looks at the files (watch.h); nobody
+// else pays for it, and no thread of Gaiter's runs. A changed policy, or
 // changed keys under the same policy, becomes a new snapshot if it is right as a
 // whole; else the log says so once and the one in use stays. So it does if the
 // files vanish, and behind chroot(2). Existing connections keep their rule, and a

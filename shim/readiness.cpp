@@ -6,6 +6,7 @@
 
 #include "shim/arena.h"
 #include "shim/connection.h"
+#include "shim/drain.h"
 #include "shim/epoll_set.h"
 #include "shim/fd_table.h"
 #include "shim/process.h"
@@ -118,7 +119,7 @@ int await_readiness(pollfd* fds, nfds_t count, int64_t deadline, const sigset_t*
     return -1;
   }
   for (;;) {
-    int64_t limit = deadline;
+    int64_t limit = drain_before_sleep(deadline);
     int visible = 0;
     for (nfds_t i = 0; i < count; ++i) {
       fds[i].revents = before(fds[i], asked[i], limit);

@@ -56,6 +56,7 @@ std::expected<std::unique_ptr<Snapshot>, std::string> Snapshot::load(
     fresh->rules_.emplace_back(rule, fresh->keyring_);
     fresh->concerned_[static_cast<size_t>(rule.direction)] = true;
     fresh->questions_.add(rule);
+    if (rule.settings.on_change == policy::OnChange::drain) expect_to_drain();
   }
   if (fresh->questions_.program) {
     const Self self(fresh->questions_);
