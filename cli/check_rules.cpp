@@ -7,6 +7,7 @@
 
 #include "cli/rule_text.h"
 #include "engine/groups.h"
+#include "keyring/ticket_keys.h"
 #include "policy/analysis.h"
 #include "policy/user_map.h"
 #include "policy/vocabulary.h"
@@ -116,6 +117,45 @@ void check_groups(const Policy& policy, Findings& findings) {
   }
 }
 
+// One that cannot be read refuses every client. RFC 9325 3.4: a key that is not changed
+// regularly, e.g. once a week, takes away forward secrecy.
+void check_ticket_keys(const Policy& policy, Findings& findings) {
+  constexpr std::chrono::days week(7);
+  std::set<std::string> looked_at;
+  for (const Rule& rule : policy.rules()) {
+    const std::string& file = rule.settings.session.ticket_keys;
+    if (file.empty() || rule.settings.session.tickets == 0 || !rule.is_tls_server() ||
+        !is_protected(rule) || !looked_at.insert(file).second) {
+      continue;
+    }
+    const auto keys = keyring::read_ticket_keys_file(file);
+    const auto add = [&](Finding::Severity severity, std::string message) {
+      findings.push_back(about(severity, policy, rule, Setting::session, std::move(message)));
+    };
+    if (!keys) {
+      add(error, "ticket_keys: " + keys.error().message);
+      continue;
+    }
+    const auto age = std::chrono::floor<std::chrono::days>(std::chrono::system_clock::now() -
+                                                           keys->front().made);
+    if (age >= week)
+      add(warning,
+          fmt::format("ticket_keys: the newest key of {} is {} days old: who learns it can "
+                      "read the sessions of all that time; gaiter keyring ticket-keys "
+                      "rotate, once a week at least",
+                      file, age.count()));
+  }
+}
+
+void check_profiles(const Policy& policy, Findings& findings) {
+  for (const Rule& rule : policy.rules()) {
+    if (rule.settings.profile != policy::Profile::fips || !is_protected(rule)) continue;
+    findings.push_back(about(note, policy, rule, Setting::profile,
+                             "only algorithms that FIPS 140-3 approves of are spoken; Gaiter and "
+                             "its OpenSSL are not a validated module, and claim no compliance"));
+  }
+}
+
 // A map that cannot be read refuses every client, and so does a user who is not there.
 void check_user_maps(const Policy& policy, Findings& findings) {
   std::set<std::string> looked_at;
@@ -150,6 +190,8 @@ Findings check_rules(const Policy& policy) {
   check_both_ends(policy, findings);
   check_exceptions(policy, findings);
   check_groups(policy, findings);
+  check_ticket_keys(policy, findings);
+  check_profiles(policy, findings);
   check_user_maps(policy, findings);
   return findings;
 }

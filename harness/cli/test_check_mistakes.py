@@ -1,6 +1,7 @@
 """gaiter check: each kind of mistake in a policy, with its line and what would be right."""
 
 import datetime
+import time
 
 import pytest
 
@@ -134,6 +135,50 @@ def test_a_required_group_that_this_openssl_has_not(policy, keyring):
         assert lines[0].startswith(f"{folder}/6379.conf:2: ") and "X25519MLKEM768" in lines[0]
     policy(_6379='inbound = { groups = [ "X25519MLKEM768", "X25519" ]; };\noutbound = { };\n')
     assert findings(folder, "--keyring", keyring) == (0, [])
+
+
+def test_ticket_keys(policy, keyring, tmp_path):
+    file = tmp_path / "ticket.keys"
+    folder = policy(_6379=f'inbound = {{\n  session = {{ ticket_keys = "{file}"; }};\n}};\n'
+                          'outbound = { };\n')
+
+    def finds(content=None, mode=0o600):
+        if content is not None:
+            file.write_text(content)
+            file.chmod(mode)
+        code, lines = findings(folder, "--keyring", keyring)
+        assert all(f"{folder}/6379.conf:2: " in line for line in lines)
+        return code, *lines
+
+    def key(days):
+        return f"{'0a' * 16} {'1b' * 32} {int(time.time()) - days * 86400}\n"
+
+    code, line = finds()
+    assert code == 2 and str(file) in line and "No such file" in line
+    assert finds(key(0)) == (0,)
+    assert finds(key(0) + key(30)) == (0,)  # the newest counts
+    code, line = finds(key(8))
+    assert code == 1 and "8 days" in line and "rotate" in line
+    code, line = finds("0a0b 1c 5\n")
+    assert code == 2 and f"{file}:1: " in line and "hexadecimal" in line
+    code, line = finds("")
+    assert code == 2 and "no key" in line
+    code, line = finds(key(0) * 4)
+    assert code == 2 and "more than 3 keys" in line
+    code, line = finds("#" * 5_000_000)
+    assert code == 2 and str(file) in line
+    code, line = finds(key(0), 0o640)
+    assert code == 2 and "chmod" in line
+    policy(_6379=f'inbound = {{ session = {{ ticket_keys = "{file}"; tickets = 0; }}; }};\n'
+                 'outbound = { };\n')
+    assert finds() == (0,)  # nobody reads them
+
+
+def test_fips_is_no_validated_module(policy, keyring):
+    folder = policy(_6379='inbound = {\n  profile = "fips";\n};\noutbound = { };\n')
+    code, [line] = findings(folder, "--keyring", keyring)
+    assert code == 0 and line.startswith(f"note: {folder}/6379.conf:2: ")
+    assert "not a validated module" in line
 
 
 def test_a_user_map(policy, keyring):
