@@ -37,8 +37,8 @@ bool fail(const char* what, const char* detail) {
   if (!told.exchange(true)) {
     log::line(
         log::Level::error,
-        "{}: {}, so every TCP connection of this process is refused; install Gaiter again and "
-        "restart the program",
+        "{}: {}, so every TCP connection of this process is refused until it can be; if that is "
+        "not for want of descriptors or memory, install Gaiter again and restart the program",
         what, detail);
   }
   return false;

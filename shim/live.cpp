@@ -128,6 +128,8 @@ std::unique_ptr<Snapshot> load_first() {
   next_look.store(coarse_now() + interval, std::memory_order_relaxed);
   if (!read) {
     files->policy = std::move(watch);
+    files->failure = read.error();
+    files->next_attempt = coarse_now() + interval;
     log::line(log::Level::error,
               "policy refused, so every TCP connection of this process is, until it is mended "
               "(gaiter check): {}",
@@ -259,7 +261,12 @@ Snapshot& current() {
     return *in_vfork_child;
   }
   // Not under our lock: a library's constructor may wait for that, within dlopen.
-  const bool core_is_there = core::load();
+  // Tried again by the next who asks: there may be descriptors then.
+  if (!core::load()) {
+    static Snapshot* const without_core =
+        Snapshot::blocked("libgaiter-core.so could not be loaded").release();
+    return *without_core;
+  }
   const LockGuard guard(loading, true);
   if (!guard.held()) {
     static Snapshot* const in_handler =
@@ -268,9 +275,7 @@ Snapshot& current() {
   }
   present = in_use.load();
   if (present == nullptr) {
-    present =
-        (core_is_there ? load_first() : Snapshot::blocked("libgaiter-core.so could not be loaded"))
-            .release();
+    present = load_first().release();
     Self::remember(present->questions());
     in_use.store(present);
   }

@@ -63,11 +63,14 @@ void write_to(int fd, const char* text, size_t length) {
   [[maybe_unused]] const ssize_t ignored = real::write(fd, text, length);
 }
 
-void write_to_file(const char* text, size_t length) {
+// False if the file is not there for us: no descriptor is left, or no way to it after
+// chroot and setuid.
+bool write_to_file(const char* text, size_t length) {
   const int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
-  if (fd < 0) return;
+  if (fd < 0) return false;
   write_to(fd, text, length);
   real::close(fd);
+  return true;
 }
 
 // RFC 3164 as /dev/log takes it; journald and every syslogd listen there.
@@ -140,9 +143,9 @@ void write_line(Level level, fmt::string_view format, fmt::format_args arguments
   }
   *at++ = '\n';
   const auto length = static_cast<size_t>(at - text);
-  if (place == Place::file) {
-    write_to_file(text, length);
-  } else if (place == Place::standard_error && standard_error_usable()) {
+  if (place == Place::file && write_to_file(text, length)) {
+    // A file was named, and has it.
+  } else if (place != Place::syslog && standard_error_usable()) {
     write_to(2, text, length);
   } else {
     write_to_syslog(level, text, length - 1);
