@@ -24,6 +24,12 @@ void add_usage(CLI::App* verb, std::string& usage) {
       ->check(CLI::IsMember({"personal", "ca", "site"}));
 }
 
+std::shared_ptr<bool> add_force(CLI::App* verb) {
+  auto force = std::make_shared<bool>(false);
+  verb->add_flag("--force", *force, "even if a rule uses it");
+  return force;
+}
+
 void add_list(KeyringVerbs verbs) {
   CLI::App* verb = verbs.add(
       "list",
@@ -82,7 +88,7 @@ void add_export(KeyringVerbs verbs) {
       "  gaiter keyring export web --format pkcs12 --private-key --out web.p12\n");
   const auto options = std::make_shared<ExportOptions>();
   options->format = "pem";
-  verb->add_option("--out", options->out, "the file; else standard output")->type_name("FILE");
+  add_out(verb, options->out);
   CLI::Option* format = verb->add_option("--format", options->format, "pem, der or pkcs12");
   format->type_name("FORMAT")->check(CLI::IsMember({"pem", "der", "pkcs12"}));
   verb->add_flag_callback(
@@ -145,8 +151,7 @@ void add_connect(KeyringVerbs verbs) {
                            "Share an entry of another keyring no longer.\n"
                            "It stays where it is. Refused while a rule of the policy uses it.",
                            "  gaiter keyring --keyring ~/shop disconnect web\n");
-  const auto force = std::make_shared<bool>(false);
-  disconnect->add_flag("--force", *force, "even if a rule uses it");
+  const auto force = add_force(disconnect);
   verbs.on(disconnect, [force](const KeyringArguments& all) {
     return keyring_disconnect(all.keyring, all.label, *force);
   });
@@ -169,8 +174,7 @@ void add_delete(KeyringVerbs verbs) {
                                         "Remove an entry with its key.\n"
                                         "Refused while a rule of the policy uses it.",
                                         "  gaiter keyring delete old-web\n");
-  const auto force = std::make_shared<bool>(false);
-  verb->add_flag("--force", *force, "even if a rule uses it");
+  const auto force = add_force(verb);
   verbs.on(verb, [force](const KeyringArguments& all) {
     return keyring_delete(all.keyring, all.label, *force);
   });
@@ -242,6 +246,14 @@ CLI::App* KeyringVerbs::add_with_label(const std::string& name, const std::strin
   return verb;
 }
 
+KeyringVerbs KeyringVerbs::add_group(const std::string& name, const std::string& description,
+                                     const std::string& examples) {
+  CLI::App* group = add(name, description, examples);
+  // Keeps what the options are parsed into alive, and leaves the action to the verbs.
+  group->callback([shared = shared] {});
+  return {*group, shared, chosen};
+}
+
 void add_entry_verbs(KeyringVerbs verbs) {
   add_list(verbs);
   add_show(verbs);
@@ -258,18 +270,16 @@ void add_entry_verbs(KeyringVerbs verbs) {
 }
 
 void add_keyring_verbs(CLI::App& app, Chosen& chosen) {
-  KeyringVerbs verbs{app, std::make_shared<KeyringArguments>(), chosen};
-  CLI::App* keyring = verbs.add(
+  KeyringVerbs top{app, std::make_shared<KeyringArguments>(), chosen};
+  const KeyringVerbs verbs = top.add_group(
       "keyring",
       "Manage certificates, private keys and trusted CAs.\n"
       "A keyring is a directory of labelled entries, one of which may be the default. Root's is\n"
       "/etc/gaiter/keyring, a user's ~/.local/share/gaiter/keyring.",
       "  gaiter keyring list\n");
-  // Keeps what the options are parsed into alive, and leaves the action to the verbs.
-  keyring->callback([shared = verbs.shared] {});
-  add_entry_verbs({*keyring, verbs.shared, chosen});
-  add_certificate_verbs({*keyring, verbs.shared, chosen});
-  add_authority_verbs({*keyring, verbs.shared, chosen});
+  add_entry_verbs(verbs);
+  add_certificate_verbs(verbs);
+  add_authority_verbs(verbs);
 }
 
 }  // namespace gaiter::cli

@@ -35,6 +35,10 @@ struct KeyringVerbs {
                            const std::string& examples,
                            const std::string& exit_codes = usual_exit_codes);
 
+  // A verb that only has verbs of its own, for which the result is.
+  KeyringVerbs add_group(const std::string& name, const std::string& description,
+                         const std::string& examples);
+
   // What runs if `verb` is typed: int action(const KeyringArguments&).
   template <class Action>
   void on(CLI::App* verb, Action action) const {

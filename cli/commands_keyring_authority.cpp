@@ -7,14 +7,6 @@
 namespace gaiter::cli {
 namespace {
 
-// A verb that only has verbs of its own.
-KeyringVerbs add_group(KeyringVerbs verbs, const std::string& name, const std::string& description,
-                       const std::string& examples) {
-  CLI::App* group = verbs.add(name, description, examples);
-  group->callback([shared = verbs.shared] {});
-  return {*group, verbs.shared, verbs.chosen};
-}
-
 void add_ca_create(KeyringVerbs verbs) {
   CLI::App* verb = verbs.add_with_label(
       "create",
@@ -180,8 +172,8 @@ void add_ticket_keys_rotate(KeyringVerbs verbs) {
 }  // namespace
 
 void add_authority_verbs(KeyringVerbs verbs) {
-  const KeyringVerbs ca = add_group(verbs, "ca", "Make CAs, and let them sign requests.",
-                                    "  gaiter keyring ca create house-ca\n");
+  const KeyringVerbs ca = verbs.add_group("ca", "Make CAs, and let them sign requests.",
+                                          "  gaiter keyring ca create house-ca\n");
   add_ca_create(ca);
   add_ca_sign(ca);
   add_revoke(verbs);
@@ -189,13 +181,13 @@ void add_authority_verbs(KeyringVerbs verbs) {
   add_ocsp(verbs);
   add_bundle(verbs);
   const KeyringVerbs enroll =
-      add_group(verbs, "enroll", "Mutual TLS between two hosts, in two commands.",
-                "  gaiter keyring enroll export b.internal\n");
+      verbs.add_group("enroll", "Mutual TLS between two hosts, in two commands.",
+                      "  gaiter keyring enroll export b.internal\n");
   add_enroll_export(enroll);
   add_enroll_import(enroll);
-  add_ticket_keys_rotate(add_group(verbs, "ticket-keys",
-                                   "Keys of session tickets, kept in the keyring.",
-                                   "  gaiter keyring ticket-keys rotate\n"));
+  add_ticket_keys_rotate(verbs.add_group("ticket-keys",
+                                         "Keys of session tickets, kept in the keyring.",
+                                         "  gaiter keyring ticket-keys rotate\n"));
 }
 
 }  // namespace gaiter::cli

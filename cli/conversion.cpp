@@ -128,7 +128,7 @@ std::string label_from(std::string_view wish) {
     label += good ? c : '-';
   }
   label.erase(0, label.find_first_not_of(".-"));
-  label = label.substr(0, keyring::max_label_length);
+  label.resize(std::min(label.size(), keyring::max_label_length));
   return keyring::check_label(label) ? label : "imported";
 }
 

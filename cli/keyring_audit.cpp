@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "cli/certificate.h"
 #include "cli/keyring.h"
@@ -12,13 +13,14 @@
 #include "keyring/chain.h"
 #include "keyring/files.h"
 #include "keyring/format.h"
-#include "keyring/label.h"
+#include "keyring/identities.h"
+#include "keyring/listing.h"
+#include "keyring/public_key.h"
 
 namespace gaiter::cli {
 namespace {
 
 using keyring::Entry;
-using keyring::Error;
 using keyring::Usage;
 
 constexpr long expires_soon_days = 30;
@@ -39,11 +41,19 @@ class Audit {
   explicit Audit(const keyring::Keyring& keyring) : keyring_(keyring) {}
 
   keyring::Result<std::vector<Remark>> run() {
+    const auto listing = keyring::read_listing(keyring_);
+    if (!listing) return std::unexpected(listing.error());
+    for (const keyring::Unreadable& one : listing->unreadable)
+      error(one.label, printable(one.error.message));
+    for (const Entry& entry : listing->entries) look_at(entry);
+    if (auto loaded = look_at_identities(listing->entries); !loaded)
+      return std::unexpected(loaded.error());
+    add_duplicates();
     const auto labels = keyring_.labels();
     if (!labels) return std::unexpected(labels.error());
-    for (const std::string& label : *labels) look_at(label);
-    add_duplicates();
     look_for_loose_keys(*labels);
+    // What concerns an entry stands together.
+    std::ranges::stable_sort(remarks_, {}, &Remark::label);
     return std::move(remarks_);
   }
 
@@ -55,24 +65,17 @@ class Audit {
     remarks_.push_back({false, label, std::move(message)});
   }
 
-  void look_at(const std::string& label) {
-    const auto entry = keyring_.entry(label);
-    if (!entry) {
-      if (entry.error().kind != Error::Kind::pending)
-        error(label, printable(entry.error().message));
-      return;
+  void look_at(const Entry& entry) {
+    if (entry.connected != keyring::system_repository) {
+      look_at_certificate(entry.label, entry.leaf.get(), entry.usage);
+      if (entry.usage == Usage::ca)
+        for (const CertificatePtr& one : entry.chain)
+          look_at_certificate(entry.label, one.get(), entry.usage);
     }
-    if (entry->connected != keyring::system_repository) {
-      look_at_certificate(label, entry->leaf.get(), entry->usage);
-      if (entry->usage == Usage::ca)
-        for (const CertificatePtr& one : entry->chain)
-          look_at_certificate(label, one.get(), entry->usage);
-    }
-    if (entry->has_key && entry->trusted) look_at_identity(*entry);
-    if (!entry->connected.empty()) return;
-    const CertificateFacts facts = facts_of(entry->leaf.get());
-    certificates_[facts.fingerprint].push_back(label);
-    keys_[facts.key_fingerprint].push_back(label);
+    if (!entry.connected.empty()) return;
+    const CertificateFacts facts = facts_of(entry.leaf.get());
+    certificates_[facts.fingerprint].push_back(entry.label);
+    keys_[facts.key_fingerprint].push_back(entry.label);
   }
 
   void look_at_certificate(const std::string& label, X509* certificate, Usage usage) {
@@ -96,13 +99,11 @@ class Audit {
 
   void look_at_strength(const std::string& label, const std::string& whose, X509* certificate,
                         const CertificateFacts& facts) {
-    const EVP_PKEY* const key = X509_get0_pubkey(certificate);
-    const int bits = key == nullptr ? 0 : EVP_PKEY_get_bits(key);
-    const bool rsa = key != nullptr && EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA;
-    const bool curve = key != nullptr && EVP_PKEY_get_base_id(key) == EVP_PKEY_EC;
-    const bool edwards = key != nullptr && (EVP_PKEY_get_base_id(key) == EVP_PKEY_ED25519 ||
-                                            EVP_PKEY_get_base_id(key) == EVP_PKEY_ED448);
-    if ((rsa && bits < shortest_rsa) || (curve && bits < shortest_curve) ||
+    const keyring::PublicKeyKind key = keyring::public_key_kind(X509_get_X509_PUBKEY(certificate));
+    const bool rsa = key.algorithm == EVP_PKEY_RSA || key.algorithm == EVP_PKEY_RSA_PSS;
+    const bool curve = key.algorithm == EVP_PKEY_EC;
+    const bool edwards = key.algorithm == EVP_PKEY_ED25519 || key.algorithm == EVP_PKEY_ED448;
+    if ((rsa && key.bits < shortest_rsa) || (curve && key.bits < shortest_curve) ||
         (!rsa && !curve && !edwards)) {
       error(label, whose + fmt::format("has a weak key: {}", facts.key_type));
     }
@@ -115,29 +116,32 @@ class Audit {
                                        digest == NID_sha1 ? "SHA-1" : "MD5"));
   }
 
-  // Key and certificate together, as a program would load them.
-  void look_at_identity(const Entry& entry) {
-    const auto identity = keyring_.identity(entry.label);
-    if (!identity) {
-      error(entry.label, printable(identity.error().message));
-      return;
-    }
-    for (const keyring::Problem& problem : identity->problems)
-      warning(entry.label, printable(problem.file + ": " + problem.message));
+  // Keys and certificates together, as a program would load them.
+  keyring::Result<void> look_at_identities(const std::vector<Entry>& entries) {
+    std::vector<std::string> labels;
+    for (const Entry& entry : entries)
+      if (entry.has_key && entry.trusted) labels.push_back(entry.label);
+    return keyring::for_each_identity(
+        keyring_, labels,
+        [&](const std::string& label, const keyring::Result<keyring::Identity>& identity) {
+          if (!identity) return error(label, printable(identity.error().message));
+          for (const keyring::Problem& problem : identity->problems)
+            warning(label, printable(problem.file + ": " + problem.message));
+        });
   }
 
   void add_duplicates() {
+    std::set<std::string_view> said;
     for (const auto& [fingerprint, labels] : certificates_) {
-      for (size_t i = 1; i < labels.size(); i++)
+      for (size_t i = 1; i < labels.size(); i++) {
         warning(labels[i], fmt::format("is the same certificate as {}", labels[0]));
+        said.insert(labels[i]);
+      }
     }
     for (const auto& [fingerprint, labels] : keys_) {
-      for (size_t i = 1; i < labels.size(); i++) {
-        const bool said = std::ranges::any_of(remarks_, [&](const Remark& remark) {
-          return remark.label == labels[i] && remark.message.starts_with("is the same");
-        });
-        if (!said) warning(labels[i], fmt::format("has the same key as {}", labels[0]));
-      }
+      for (size_t i = 1; i < labels.size(); i++)
+        if (!said.contains(labels[i]))
+          warning(labels[i], fmt::format("has the same key as {}", labels[0]));
     }
   }
 

@@ -83,8 +83,8 @@ int keyring_expiring(const std::string& path, int within, bool json) {
     print_json(objects);
   else if (!objects.empty())
     print(table(rows));
-  for (const keyring::Error& error : listing->errors) report(error);
-  if (!listing->errors.empty()) return exit_refused;
+  for (const keyring::Unreadable& one : listing->unreadable) report(one.error);
+  if (!listing->unreadable.empty()) return exit_refused;
   return objects.empty() ? exit_ok : exit_attention;
 }
 

@@ -14,7 +14,6 @@ namespace gaiter::cli {
 namespace {
 
 using keyring::Entry;
-using keyring::Error;
 using keyring::Listing;
 using keyring::Requested;
 
@@ -104,8 +103,8 @@ int keyring_list(const std::string& path, bool json) {
     print_json(to_objects(*listing, use));
   else
     print(to_table(*listing, use));
-  for (const Error& error : listing->errors) report(error);
-  return listing->errors.empty() ? exit_ok : exit_refused;
+  for (const keyring::Unreadable& one : listing->unreadable) report(one.error);
+  return listing->unreadable.empty() ? exit_ok : exit_refused;
 }
 
 }  // namespace gaiter::cli

@@ -7,6 +7,7 @@
 #include "keyring/chain.h"
 #include "keyring/errors.h"
 #include "keyring/ocsp.h"
+#include "keyring/passphrase.h"
 #include "keyring/pem.h"
 
 namespace gaiter::keyring {
@@ -141,6 +142,12 @@ Result<EntryFiles> read_entry(const Directory& keyring, const std::string& label
   }
 }
 
+Result<KeyringConf> read_keyring_conf(const Directory& keyring) {
+  const auto text = read_file(keyring, keyring_conf, Guard::write);
+  if (!text) return std::unexpected(text.error());
+  return parse_keyring_conf(text->view(), keyring.path_of(keyring_conf));
+}
+
 Result<std::vector<CrlPtr>> read_crls(const std::string& directory) {
   const auto entry = open_directory(directory);
   if (!entry) return std::unexpected(entry.error());
@@ -158,7 +165,11 @@ Result<NextFiles> read_next(const Keyring& keyring, const std::string& label) {
   if (!entry) return pass_on(entry);
   auto content = read_file(*entry, next_key_pem, Guard::read);
   if (!content) return pass_on(content);
-  auto key = parse_key(*content, entry->path_of(next_key_pem), keyring.ask());
+  const auto conf = read_keyring_conf(*directory);
+  if (!conf) return std::unexpected(conf.error());
+  auto key = parse_key(*content, entry->path_of(next_key_pem), [&](const std::string& file) {
+    return find_passphrase(file, conf->passphrase_file, keyring.ask());
+  });
   if (!key) return pass_on(key);
   NextFiles next{*std::move(content), *std::move(key), {}};
   if (!exists(*entry, next_certificate_pem)) return next;

@@ -37,6 +37,9 @@ enum class Depth { conf, listing, certificates, key };
 Result<EntryFiles> read_entry(const Directory& keyring, const std::string& label, Depth depth,
                               const AskPassphrase& ask);
 
+// Kind::not_found if the directory is no keyring.
+Result<KeyringConf> read_keyring_conf(const Directory& keyring);
+
 // The CRLs in an entry's directory; none is no error.
 Result<std::vector<CrlPtr>> read_crls(const std::string& directory);
 

@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 #include "keyring/chain.h"
 #include "keyring/errors.h"
+#include "keyring/identities.h"
 #include "keyring/label.h"
 #include "keyring/repository.h"
 #include "keyring/x509_text.h"
@@ -82,45 +84,90 @@ Result<void> for_each_voucher(const Repository& repository, const auto& visit) {
   return {};
 }
 
-// Every certificate of the keyring's CAs.
-std::vector<CertificatePtr> authorities(const Repository& repository) {
-  std::vector<CertificatePtr> found;
-  const auto read = for_each_voucher(repository, [&](EntryFiles& files) -> Result<void> {
-    if (files.conf.usage == Usage::ca)
-      std::ranges::move(files.certificates, std::back_inserter(found));
-    return {};
-  });
-  // What is wrong with a CA's entry is no reason to refuse another one.
-  if (!read) take_openssl_reason();
-  return found;
-}
+// Every certificate of the keyring's CAs, read when the first is needed.
+class Authorities {
+ public:
+  explicit Authorities(const Repository& repository) : repository_(repository) {}
+
+  // What issued `certificate`; null if none did.
+  CertificatePtr issuer_of(const X509* certificate) {
+    if (!std::exchange(is_read_, true)) read();
+    const auto issuer = std::ranges::find_if(all_, [&](const CertificatePtr& candidate) {
+      return issued(candidate.get(), certificate);
+    });
+    if (issuer == all_.end()) return nullptr;
+    X509_up_ref(issuer->get());
+    return CertificatePtr(issuer->get());
+  }
+
+ private:
+  void read() {
+    const auto done = for_each_voucher(repository_, [&](EntryFiles& files) -> Result<void> {
+      if (files.conf.usage == Usage::ca)
+        std::ranges::move(files.certificates, std::back_inserter(all_));
+      return {};
+    });
+    // What is wrong with a CA's entry is no reason to refuse another one.
+    if (!done) take_openssl_reason();
+  }
+
+  const Repository& repository_;
+  bool is_read_ = false;
+  std::vector<CertificatePtr> all_;
+};
 
 // Adds what is missing between the chain's end and its root, if the keyring's CAs
 // have it.
-void complete_chain(Identity& identity, const Repository& repository) {
+void complete_chain(Identity& identity, Authorities& authorities) {
   const X509* end = identity.chain.empty() ? identity.leaf.get() : identity.chain.back().get();
   if (is_self_signed(end)) return;
   const auto note = [&](std::string message) {
     identity.problems.push_back({identity.label, identity.file, std::move(message)});
   };
-  std::vector<CertificatePtr> above = authorities(repository);
   bool known = !identity.chain.empty();
+  const auto is_there = [&](const X509* wanted) {
+    return std::ranges::any_of(identity.chain, [&](const CertificatePtr& link) {
+      return X509_cmp(link.get(), wanted) == 0;
+    });
+  };
   for (;;) {
-    const auto issuer = std::ranges::find_if(
-        above, [&](const CertificatePtr& candidate) { return issued(candidate.get(), end); });
-    known |= issuer != above.end();
-    // The root is not sent: whoever trusts it has it.
-    if (issuer == above.end() || is_self_signed(issuer->get())) break;
-    note("its chain lacks " + subject_text(issuer->get()) +
-         ", which a CA's entry has; it is added");
-    end = issuer->get();
-    identity.chain.push_back(std::move(*issuer));
-    above.erase(issuer);
+    CertificatePtr issuer = authorities.issuer_of(end);
+    known |= issuer != nullptr;
+    // The root is not sent: whoever trusts it has it. CAs may have signed each other.
+    if (issuer == nullptr || is_self_signed(issuer.get()) || is_there(issuer.get())) break;
+    note("its chain lacks " + subject_text(issuer.get()) + ", which a CA's entry has; it is added");
+    end = issuer.get();
+    identity.chain.push_back(std::move(issuer));
   }
   if (!known) {
     note("its issuer, " + name_text(X509_get_issuer_name(end)) +
          ", is neither in its chain nor in the keyring: peers that do not know it refuse it");
   }
+}
+
+Result<Identity> load(const Repository& repository, const std::string& label,
+                      Authorities& authorities) {
+  auto files = read_labelled(repository, label, Depth::key);
+  if (!files) return pass_on(files);
+  if (!files->conf.trusted) {
+    return fail(Error::Kind::invalid, "entry \"" + label + "\" in " + repository.path() +
+                                          " must not be used: it says `trust = off`");
+  }
+  Identity identity{.label = label,
+                    .leaf = std::move(files->certificates.front()),
+                    .chain = {},
+                    .key = std::move(files->key)};
+  files->certificates.erase(files->certificates.begin());
+  identity.chain = std::move(files->certificates);
+  identity.ocsp_response = std::move(files->ocsp_response);
+  identity.problems = std::move(files->problems);
+  identity.file = files->file;
+  for (Problem& problem : identity.problems) problem.label = label;
+  complete_chain(identity, authorities);
+  if (!identity.chain.empty() && is_self_signed(identity.chain.back().get())) {
+    identity.chain.pop_back();
+  }
+  return identity;
 }
 
 }  // namespace
@@ -180,28 +227,18 @@ Result<Identity> Keyring::identity(std::string_view label) const {
     if (!implied) return pass_on(implied);
     name = *std::move(implied);
   }
-  auto files = read_labelled(**repository, name, Depth::key);
-  if (!files) return pass_on(files);
-  if (!files->conf.trusted) {
-    return fail(Error::Kind::invalid,
-                "entry \"" + name + "\" in " + path_ + " must not be used: it says `trust = off`");
-  }
+  Authorities authorities(**repository);
+  return load(**repository, name, authorities);
+}
 
-  Identity identity{.label = name,
-                    .leaf = std::move(files->certificates.front()),
-                    .chain = {},
-                    .key = std::move(files->key)};
-  files->certificates.erase(files->certificates.begin());
-  identity.chain = std::move(files->certificates);
-  identity.ocsp_response = std::move(files->ocsp_response);
-  identity.problems = std::move(files->problems);
-  identity.file = files->file;
-  for (Problem& problem : identity.problems) problem.label = name;
-  complete_chain(identity, **repository);
-  if (!identity.chain.empty() && is_self_signed(identity.chain.back().get())) {
-    identity.chain.pop_back();
-  }
-  return identity;
+Result<void> for_each_identity(
+    const Keyring& keyring, const std::vector<std::string>& labels,
+    const std::function<void(const std::string&, const Result<Identity>&)>& visit) {
+  const auto repository = open_repository(keyring);
+  if (!repository) return std::unexpected(repository.error());
+  Authorities authorities(**repository);
+  for (const std::string& label : labels) visit(label, load(**repository, label, authorities));
+  return {};
 }
 
 Result<TrustStorePtr> Keyring::trust() const {

@@ -40,7 +40,8 @@ Result<Listing> read_listing(const Keyring& keyring) {
       error = std::move(requested.error());
     }
     // An entry that was deleted meanwhile is no error.
-    if (error.kind != Error::Kind::not_found) listing.errors.push_back(std::move(error));
+    if (error.kind != Error::Kind::not_found)
+      listing.unreadable.push_back({label, std::move(error)});
   }
   return listing;
 }

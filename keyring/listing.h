@@ -17,11 +17,16 @@ struct Requested {
   RequestPtr request;  // null if its file is missing
 };
 
+struct Unreadable {
+  std::string label;
+  Error error;
+};
+
 // Each sorted by label.
 struct Listing {
   std::vector<Entry> entries;
   std::vector<Requested> requested;
-  std::vector<Error> errors;  // of entries that cannot be read
+  std::vector<Unreadable> unreadable;
 };
 
 // Made for ten thousand entries: the public keys of their certificates are not decoded, so

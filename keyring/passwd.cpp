@@ -10,40 +10,57 @@
 namespace gaiter::keyring {
 namespace {
 
-std::string_view text_of(const BioPtr& bio) {
-  char* text = nullptr;
-  const long length = BIO_get_mem_data(bio.get(), &text);
-  return {text, static_cast<size_t>(length)};
+struct KeyFile {
+  std::string label;
+  const char* name;
+  KeyPtr key;
+};
+
+Result<KeyFile> read_key(const Directory& entry, const std::string& label, const char* name,
+                         const std::vector<AskPassphrase>& asks) {
+  const auto content = read_file(entry, name, Guard::read);
+  if (!content) return std::unexpected(content.error());
+  Result<Bundle> bundle = fail(Error::Kind::invalid, "no passphrase");
+  for (const AskPassphrase& ask : asks) {
+    if (!bundle) bundle = parse_bundle(content->view(), entry.path_of(name), ask);
+  }
+  if (!bundle) return pass_on(bundle);
+  if (bundle->key == nullptr) {
+    return fail(Error::Kind::invalid, entry.path_of(name) + " holds no private key");
+  }
+  return KeyFile{label, name, std::move(bundle->key)};
 }
 
-// Calls write(label, file name, key) for every private key in the keyring, under the
-// writer's lock. A key that is encrypted is tried with each of `asks`.
-Result<size_t> for_each_key(const Writer& writer, const std::vector<AskPassphrase>& asks,
-                            const auto& write) {
-  const auto labels = list(writer.directory());
+// Every private key in the keyring. One that is encrypted is tried with each of `asks`.
+Result<std::vector<KeyFile>> read_keys(const Directory& keyring,
+                                       const std::vector<AskPassphrase>& asks) {
+  const auto labels = list(keyring);
   if (!labels) return std::unexpected(labels.error());
-  size_t count = 0;
+  std::vector<KeyFile> keys;
   for (const std::string& label : *labels) {
-    if (!check_label(label) || !is_directory(writer.directory(), label)) continue;
+    if (!check_label(label) || !is_directory(keyring, label)) continue;
+    const auto entry = open_directory(keyring, label);
+    if (!entry) return std::unexpected(entry.error());
     for (const char* name : {key_pem, next_key_pem}) {
-      const auto entry = open_directory(writer.directory(), label);
-      if (!entry) return std::unexpected(entry.error());
       if (!exists(*entry, name)) continue;
-      const auto content = read_file(*entry, name, Guard::read);
-      if (!content) return std::unexpected(content.error());
-      Result<Bundle> bundle = fail(Error::Kind::invalid, "no passphrase");
-      for (const AskPassphrase& ask : asks) {
-        if (!bundle) bundle = parse_bundle(content->view(), entry->path_of(name), ask);
-      }
-      if (!bundle) return pass_on(bundle);
-      if (bundle->key == nullptr) {
-        return fail(Error::Kind::invalid, entry->path_of(name) + " holds no private key");
-      }
-      if (auto written = write(label, name, bundle->key.get()); !written) return pass_on(written);
-      ++count;
+      auto key = read_key(*entry, label, name, asks);
+      if (!key) return pass_on(key);
+      keys.push_back(*std::move(key));
     }
   }
-  return count;
+  return keys;
+}
+
+// Writes each as to_text(key) has it.
+Result<void> write_keys(Writer& writer, const std::vector<KeyFile>& keys, const auto& to_text) {
+  for (const KeyFile& one : keys) {
+    auto pem = to_text(one.key.get());
+    if (!pem) return pass_on(pem);
+    auto written = writer.change(
+        one.label, {{.name = one.name, .content = contents(*pem), .mode = secret_mode}});
+    if (!written) return written;
+  }
+  return {};
 }
 
 AskPassphrase present_passphrase(const Keyring& keyring, const KeyringConf& conf) {
@@ -63,19 +80,16 @@ Result<size_t> encrypt_keys(const Keyring& keyring, std::string_view passphrase,
   const AskPassphrase with_new = [&](const std::string&) -> Result<Content> {
     return Content(std::vector<char>(passphrase.begin(), passphrase.end()));
   };
-  auto count = for_each_key(
-      *writer, {with_new, present_passphrase(keyring, *conf)},
-      [&](const std::string& label, const char* name, const EVP_PKEY* key) -> Result<void> {
-        auto pem = key_to_encrypted_pem(key, passphrase);
-        if (!pem) return pass_on(pem);
-        return writer->change(label,
-                              {{.name = name, .content = text_of(*pem), .mode = secret_mode}});
-      });
-  if (!count) return count;
+  // All are read before the first is written: with a wrong passphrase nothing changes.
+  auto keys = read_keys(writer->directory(), {with_new, present_passphrase(keyring, *conf)});
+  if (!keys) return pass_on(keys);
+  auto encrypted = write_keys(
+      *writer, *keys, [&](const EVP_PKEY* key) { return key_to_encrypted_pem(key, passphrase); });
+  if (!encrypted) return pass_on(encrypted);
   conf->encrypted = true;
   conf->passphrase_file = passphrase_file;
   if (auto written = writer->put_conf(*conf); !written) return pass_on(written);
-  return count;
+  return keys->size();
 }
 
 Result<size_t> decrypt_keys(const Keyring& keyring) {
@@ -83,22 +97,17 @@ Result<size_t> decrypt_keys(const Keyring& keyring) {
   if (!writer) return pass_on(writer);
   auto conf = writer->conf();
   if (!conf) return pass_on(conf);
-  const KeyringConf before = *conf;
+  auto keys = read_keys(writer->directory(), {present_passphrase(keyring, *conf)});
+  if (!keys) return pass_on(keys);
   // First, as the writer does what it says.
   conf->encrypted = false;
   if (auto written = writer->put_conf(*conf); !written) return pass_on(written);
-  auto count = for_each_key(
-      *writer, {present_passphrase(keyring, before)},
-      [&](const std::string& label, const char* name, const EVP_PKEY* key) -> Result<void> {
-        auto pem = key_to_pem(key);
-        if (!pem) return pass_on(pem);
-        return writer->change(label,
-                              {{.name = name, .content = text_of(*pem), .mode = secret_mode}});
-      });
-  if (!count) return count;
+  if (auto decrypted = write_keys(*writer, *keys, key_to_pem); !decrypted) {
+    return pass_on(decrypted);
+  }
   conf->passphrase_file.clear();
   if (auto written = writer->put_conf(*conf); !written) return pass_on(written);
-  return count;
+  return keys->size();
 }
 
 }  // namespace gaiter::keyring

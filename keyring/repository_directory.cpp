@@ -84,13 +84,11 @@ Result<std::unique_ptr<DirectoryRepository>> DirectoryRepository::open(const std
     }
     return pass_on(directory);
   }
-  auto text = read_file(*directory, keyring_conf, Guard::write);
-  if (!text) {
-    if (text.error().kind != Error::Kind::not_found) return pass_on(text);
+  auto conf = read_keyring_conf(*directory);
+  if (!conf) {
+    if (conf.error().kind != Error::Kind::not_found) return pass_on(conf);
     return fail(Error::Kind::not_found, path + " is not a keyring: it has no " + keyring_conf);
   }
-  auto conf = parse_keyring_conf(text->view(), directory->path_of(keyring_conf));
-  if (!conf) return pass_on(conf);
   return std::make_unique<DirectoryRepository>(*std::move(directory), *std::move(conf), ask);
 }
 

@@ -9,6 +9,7 @@
 #include <cstdio>
 
 #include "keyring/encrypted_key.h"
+#include "keyring/entry_files.h"
 #include "keyring/errors.h"
 #include "keyring/label.h"
 #include "keyring/passphrase.h"
@@ -92,10 +93,9 @@ Result<Writer> Writer::lock_new(const std::string& path) {
 }
 
 Result<KeyringConf> Writer::conf() const {
-  const auto text = read_file(directory_, keyring_conf, Guard::write);
-  if (!text && text.error().kind == Error::Kind::not_found) return KeyringConf{};
-  if (!text) return std::unexpected(text.error());
-  return parse_keyring_conf(text->view(), directory_.path_of(keyring_conf));
+  auto conf = read_keyring_conf(directory_);
+  if (!conf && conf.error().kind == Error::Kind::not_found) return KeyringConf{};
+  return conf;
 }
 
 Result<void> Writer::write_key(const Directory& directory, const std::string& name,

@@ -1,5 +1,5 @@
-"""gaiter keyring trust, distrust, connect, disconnect, rename, delete, match, audit, passwd; what
-list and show say of the policy."""
+"""gaiter keyring trust, distrust, connect, disconnect, rename, delete, match, audit; what list and
+show say of the policy."""
 
 import json
 import subprocess
@@ -220,55 +220,3 @@ def test_audit_and_list_go_on_after_a_bad_entry(keyring, tmp_path):
     keyring.certificate("bad").write_text("nonsense")
     listed = keyring("list")
     assert listed.code == 2 and "CN=good" in listed.out and "bad/certificate.pem" in listed.err
-
-
-# ---- passwd ----
-
-@pytest.fixture
-def secret(tmp_path):
-    def write(name, text):
-        file = tmp_path / name
-        file.write_text(text + "\n")
-        file.chmod(0o600)
-        return file
-    return write
-
-
-def test_passwd_encrypts_for_services(keyring, secret):
-    keyring.good("create", "web", "--dns", "web")
-    file = secret("secret", "sesame")
-    keyring("passwd").refused("--passphrase-file")
-    out = keyring.good("passwd", "--passphrase-file", file, "--for-services", file).out
-    assert "2 private keys" in out and str(file) in out
-    for label in ("web", "gaiter-ca"):
-        assert keyring.key(label).read_text().startswith("-----BEGIN ENCRYPTED PRIVATE KEY-----")
-    keyring.good("create", "second", "--dns", "second")  # the CA's key is found by the file
-    assert "ENCRYPTED" in keyring.key("second").read_text()
-    keyring.good("passwd", "--decrypt")
-    assert "ENCRYPTED" not in keyring.key("web").read_text()
-
-
-def test_passwd_changes_the_passphrase(keyring, secret, tmp_path):
-    keyring.good("create", "web", "--dns", "web")
-    old, new = secret("old", "sesame"), secret("new", "open")
-    out = keyring.good("passwd", "--passphrase-file", old).out
-    assert "LoadCredential=gaiter-passphrase:" in out
-    keyring("passwd", "--passphrase-file", new, "--old-passphrase-file", new).refused(
-        "another passphrase")
-    keyring.good("passwd", "--passphrase-file", new, "--old-passphrase-file", old)
-    keyring("export", "web", "--private-key", "--out", tmp_path / "out").refused("encrypted")
-    credentials = tmp_path / "credentials"
-    credentials.mkdir()
-    (credentials / "gaiter-passphrase").write_text("open")
-    (credentials / "gaiter-passphrase").chmod(0o400)
-    done = run("keyring", "--keyring", keyring.path, "export", "web", "--private-key", "--out",
-               tmp_path / "out", CREDENTIALS_DIRECTORY=str(credentials))
-    assert done.code == 0, done.err
-
-
-def test_passwd_refuses_a_file_that_others_can_read(keyring, secret):
-    keyring.good("create", "web", "--dns", "web")
-    file = secret("secret", "sesame")
-    file.chmod(0o644)
-    keyring("passwd", "--for-services", file).refused(str(file), "chmod 600")
-    assert "ENCRYPTED" not in keyring.key("web").read_text()

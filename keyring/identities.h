@@ -1,0 +1,18 @@
+// The identities of many entries.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "keyring/keyring.h"
+
+namespace gaiter::keyring {
+
+// visit(label, identity) for each, as Keyring::identity() gives it; but the CAs from which
+// chains are completed are read once, and not for each. Fails if there is no keyring.
+Result<void> for_each_identity(
+    const Keyring& keyring, const std::vector<std::string>& labels,
+    const std::function<void(const std::string&, const Result<Identity>&)>& visit);
+
+}  // namespace gaiter::keyring
