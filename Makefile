@@ -227,7 +227,7 @@ bench-compare:  ## two results.json of `make bench` side by side: make bench-com
 lint:  ## clang-format, cppcheck and flake8
 	$(call install_packages,$(LINT_PACKAGES))
 	clang-format --dry-run --Werror $$(git ls-files '*.cpp' '*.h')
-	cppcheck -q --std=c++20 --language=c++ --enable=warning,performance,portability --inline-suppr \
+	cppcheck -q -j2 --std=c++20 --language=c++ --enable=warning,performance,portability --inline-suppr \
 	  --suppressions-list=.cppcheck --error-exitcode=1 -I. $$(git ls-files '*.cpp')
 	flake8 --max-line-length 100 harness
 
