@@ -109,13 +109,13 @@ void report(Harvest& harvest, const Look& look, uint32_t visible, bool from_kern
   }
   if (place >= 0) {
     harvest.events[place].events |= visible;
-    return;
+  } else {
+    entry.round = harvest.round;
+    entry.place = static_cast<uint32_t>(harvest.count);
+    epoll_event& slot = harvest.events[harvest.count++];
+    slot.events = visible;
+    slot.data.u64 = entry.data;
   }
-  entry.round = harvest.round;
-  entry.place = static_cast<uint32_t>(harvest.count);
-  epoll_event& slot = harvest.events[harvest.count++];
-  slot.events = visible;
-  slot.data.u64 = entry.data;
   if ((entry.events & EPOLLONESHOT) != 0) {
     if (from_kernel && (entry.kernel_events & EPOLLONESHOT) != 0) {
       entry.armed = false;

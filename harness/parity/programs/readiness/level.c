@@ -74,10 +74,10 @@ static void level_epoll(void) {
   modify(ep, fd, EPOLLIN | EPOLLOUT, 2);
   look(ep, "out");
   PEER("send 0 10");
-  look(ep, "in and out");
-  take(fd, 5, "take");
-  look(ep, "in and out");
-  take(fd, 5, "take");
+  for (int i = 0; i < 5; i++) {
+    look(ep, "in and out");
+    take(fd, 2, "take");
+  }
   look(ep, "out");
   calm(epoll_create1(0), "an empty set");
 }
