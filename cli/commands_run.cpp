@@ -41,6 +41,9 @@ void add_run_verb(CLI::App& app, Chosen& chosen) {
       ->type_name("WHEN")
       ->check(CLI::IsMember({"none", "optional", "required"}))
       ->needs(listen);
+  add_repeatable(verb, "--allow", options->allow, "PEER",
+                 "clients that may connect, such as dns:*.example; or any-trusted")
+      ->needs(listen);
   verb->add_option("--client-certificate", options->client_certificate,
                    "shown to servers that ask: a label, or `default`")
       ->type_name("LABEL")

@@ -14,6 +14,14 @@ std::string port_list(const std::vector<std::string>& ports) {
   return list_of(values);
 }
 
+// "any-trusted" stands alone; with patterns beside it the policy's reader says so.
+std::string peer_list(const std::vector<std::string>& peers) {
+  if (peers.size() == 1 && peers.front() == "any-trusted") return quoted(peers.front());
+  std::vector<std::string> values;
+  for (const std::string& peer : peers) values.push_back(quoted(peer));
+  return list_of(values);
+}
+
 }  // namespace
 
 std::string keyring_setting(const std::string& path) {
@@ -29,7 +37,7 @@ std::string policy_text(const RuleOptions& options) {
     // Unsaid, it is the policy's own default that counts.
     if (!options.client_auth.empty())
       rules += fmt::format(" client_auth = {};", quoted(options.client_auth));
-    if (options.client_auth == "required") rules += " allow = \"any-trusted\";";
+    if (!options.allow.empty()) rules += fmt::format(" allow = {};", peer_list(options.allow));
     rules += " }";
   }
   if (!options.connect.empty()) {

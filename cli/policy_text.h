@@ -10,6 +10,7 @@ struct RuleOptions {
   std::vector<std::string> listen;   // ports, "6379" or "7000-7010"
   std::vector<std::string> connect;  // the same
   std::string client_auth;           // of the inbound rule; "" = not said
+  std::vector<std::string> allow;    // of the inbound rule, as a policy writes them
   std::string client_certificate;    // shown by the outbound rule; "" = not said
   std::string keyring;               // "" = not said
   bool strict = false;

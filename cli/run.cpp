@@ -47,6 +47,7 @@ policy::Source source_of(const RunOptions& options) {
       policy_text({.listen = options.listen,
                    .connect = options.connect,
                    .client_auth = options.client_auth,
+                   .allow = options.allow,
                    .client_certificate = options.client_certificate,
                    .keyring = options.keyring.empty() ? "" : absolute(options.keyring),
                    .strict = options.strict});
@@ -67,6 +68,19 @@ void export_policy(const policy::Source& source, const Policy& policy) {
     unsetenv("GAITER_POLICY");
   else
     setenv("GAITER_POLICY", source.path.c_str(), 1);
+}
+
+// With `required` somebody has to say who is meant: a CA vouches for more than one.
+OrRefusal<void> check_choice(const RunOptions& options) {
+  if (options.client_auth == "required" && options.allow.empty()) {
+    return refuse(
+        "--client-auth required does not say which clients: add --allow PATTERN (such as "
+        "dns:*.apps.internal; repeatable), or --allow any-trusted for every client whose "
+        "certificate a CA of the keyring has signed");
+  }
+  if (!options.allow.empty() && (options.client_auth.empty() || options.client_auth == "none"))
+    return refuse("--allow is about certificates of clients: add --client-auth required");
+  return {};
 }
 
 OrRefusal<Policy> load_policy(const policy::Source& source, bool strict) {
@@ -166,6 +180,7 @@ OrRefusal<std::string> prepare(const RunOptions& options) {
   if (!program) return std::unexpected(program.error());
   const auto library = find_library();
   if (!library) return library;
+  if (auto chosen = check_choice(options); !chosen) return std::unexpected(chosen.error());
   const policy::Source source = source_of(options);
   const auto policy = load_policy(source, options.strict);
   if (!policy) return std::unexpected(policy.error());

@@ -13,6 +13,7 @@ struct RunOptions {
   std::vector<std::string> listen;   // ports, "6379" or "7000-7010"
   std::vector<std::string> connect;  // the same
   std::string client_auth;           // "" = not said
+  std::vector<std::string> allow;    // patterns, or "any-trusted"
   std::string client_certificate;    // a label or "default"; "" = not said
   bool strict = false;
   bool quiet = false;

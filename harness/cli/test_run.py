@@ -56,16 +56,30 @@ def library():
 
 def test_listen_and_connect_make_the_policy(keyring):
     result = run("run", "--keyring", keyring, "--listen", "6390", "--listen", "7000-7010",
-                 "--connect", "5432", "--client-auth", "required", "--strict", "--", ENV)
+                 "--connect", "5432", "--client-auth", "required", "--allow", "any-trusted",
+                 "--strict", "--", ENV)
     assert result.code == 0, result.err
     assert result.variable("LD_PRELOAD") == library()
     assert result.variable("GAITER_POLICY") is None
     text = result.variable("GAITER_POLICY_TEXT")
     assert 'local_ports = (6390, "7000-7010")' in text
-    assert 'client_auth = "required"' in text
+    assert 'client_auth = "required"; allow = "any-trusted"' in text
     assert "remote_ports = (5432)" in text and 'verify = "full"' in text
     assert 'unmatched = "block"' in text
     assert f'keyring = "{keyring}"' in text
+
+
+def test_who_may_connect_is_chosen(keyring):
+    words = ["run", "--keyring", keyring, "--listen", "6390", "--client-auth", "required"]
+    result = run(*words, "--allow", "dns:*.apps.internal", "--allow", "subject:CN=batch,O=Ops",
+                 "--", ENV)
+    assert 'allow = ("dns:*.apps.internal", "subject:CN=batch,O=Ops")' in \
+        result.variable("GAITER_POLICY_TEXT")
+    run(*words, "--", ENV).refused("--allow PATTERN", "--allow any-trusted")
+    run(*words, "--allow", "nmae:x", "--", ENV).refused('"nmae:x"')
+    run(*words, "--allow", "any-trusted", "--allow", "dns:x.example", "--",
+        ENV).refused("any-trusted")
+    run(*words[:-2], "--allow", "dns:x.example", "--", ENV).refused("--client-auth required")
 
 
 def test_a_relative_keyring_becomes_absolute(tmp_path):
