@@ -55,12 +55,15 @@ struct Reading {
   // whole record waits that was not opened yet.
   enum class Hint : uint8_t { nothing, unsure, something };
   std::atomic<Hint> hint{Hint::nothing};
-  bool ended = false;                    // close_notify came, or FIN where that is allowed
-  std::atomic<bool> shut{false};         // by the program's own shutdown(2): see stop_reading()
-  bool cut_off = false;                  // FIN without close_notify
-  int error = 0;                         // of recv(2), not told to the program yet
-  bool told = false;                     // a reset, by SO_ERROR: TCP then just says the end
-  std::atomic<bool> drained{false};      // the kernel had no more than the last recv took
+  bool ended = false;                // close_notify came, or FIN where that is allowed
+  std::atomic<bool> shut{false};     // by the program's own shutdown(2): see stop_reading()
+  bool cut_off = false;              // FIN without close_notify
+  int error = 0;                     // of recv(2), not told to the program yet
+  bool told = false;                 // a reset, by SO_ERROR: TCP then just says the end
+  std::atomic<bool> drained{false};  // the kernel had no more than the last recv took
+  // Threads asleep in poll(2) or select(2): for input, of whom one that takes it off the
+  // kernel's queue before they saw it there must know; and for anything else.
+  std::atomic<uint16_t> pollers{0}, other_pollers{0};
   bool expects_tickets = false;          // client, TLS 1.3, before the first data
   bool fetched = false;                  // a recv gave something since the inbox was settled
   const Registration* asking = nullptr;  // on whose behalf data is read ahead
@@ -186,6 +189,14 @@ class Connection : public Slot {
   bool output_waits() const { return writing_.urgent.load(std::memory_order_acquire); }
   bool kernel_drained() const { return reading_.drained; }
 
+  // Around a sleep in poll(2).
+  enum class Sleep : uint8_t {
+    sound,    // whatever there will be to see wakes
+    shallow,  // somebody waits in recv(2) already, and what he leaves will not wake
+    none,     // there is something now
+  };
+  Sleep begin_polling(uint32_t wanted);
+  void end_polling(uint32_t wanted);
   // For SO_ERROR: an error that readiness came upon, or the kernel's; taken once.
   int take_read_error(int fd);
 
@@ -252,6 +263,8 @@ class Connection : public Slot {
   ssize_t peek_locked(int fd, engine::IovCursor& sink, int flags);
   bool gather(int fd, size_t wanted, int flags);
   bool await_input(int fd);
+  bool let_pollers_see(int fd, int flags);
+  std::atomic<uint16_t>& pollers_for(uint32_t wanted);
   bool await_more(int fd, int64_t until);
   void report_end();
   bool pull(int fd, const Registration* asking);

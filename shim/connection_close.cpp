@@ -51,7 +51,7 @@ bool Connection::stop_reading() {
   if (!guard.held()) return false;
   settle_inbox();
   epoll_data_arrived(*this, nullptr);
-  return true;
+  return reading_.pollers == 0 && reading_.other_pollers == 0;
 }
 
 bool Connection::say_goodbye(int fd, int64_t until) {

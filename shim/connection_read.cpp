@@ -85,6 +85,8 @@ ssize_t Connection::fill(int fd, size_t wanted, int flags) {
     errno = room == 0 ? ENOBUFS : EBADF;
     return -1;
   }
+  if (reading_.pollers.load(std::memory_order_relaxed) != 0 && !let_pollers_see(fd, flags))
+    return -1;
   reading_.receiving = true;
   ssize_t got;
   if ((flags & MSG_DONTWAIT) != 0) {

@@ -8,6 +8,7 @@
 #include "shim/decision.h"
 #include "shim/epoll_set.h"
 #include "shim/process.h"
+#include "shim/real.h"
 
 namespace gaiter::shim {
 
@@ -16,6 +17,9 @@ namespace {
 constexpr uint32_t in_bits = POLLIN | POLLRDNORM;
 constexpr uint32_t out_bits = POLLOUT | POLLWRNORM | POLLWRBAND;
 constexpr uint32_t always_bits = POLLERR | POLLHUP | POLLNVAL;
+
+// Whoever reads meanwhile is a signal handler, and waits for no poller.
+thread_local bool this_thread_polls = false;
 
 }  // namespace
 
@@ -105,6 +109,54 @@ uint32_t Connection::kernel_interest(uint32_t wanted) const {
       break;
   }
   return flushing ? wanted | POLLOUT : wanted;
+}
+
+std::atomic<uint16_t>& Connection::pollers_for(uint32_t wanted) {
+  return (wanted & in_bits) != 0 ? reading_.pollers : reading_.other_pollers;
+}
+
+// Whoever has the lock settles what there is to see before he gives it back; whoever
+// takes it after this knows of us.
+Connection::Sleep Connection::begin_polling(uint32_t wanted) {
+  this_thread_polls = true;
+  pollers_for(wanted).fetch_add(1);
+  if ((wanted & in_bits) == 0) return Sleep::sound;
+  LockGuard guard(reading_.lock, false);
+  if (read_hint() == Reading::Hint::something) return Sleep::none;
+  return guard.held() ? Sleep::sound : Sleep::shallow;
+}
+
+void Connection::end_polling(uint32_t wanted) {
+  this_thread_polls = false;
+  std::atomic<uint16_t>& count = pollers_for(wanted);
+  uint16_t seen = count.load();
+  while (seen != 0 && !count.compare_exchange_weak(seen, static_cast<uint16_t>(seen - 1))) {
+  }
+}
+
+// Before input is taken off the kernel's queue. Pollers are woken by its coming, look at
+// the queue, and go on sleeping if they find nothing: they go first. False: errno, as of
+// recv(2).
+bool Connection::let_pollers_see(int fd, int flags) {
+  if (this_thread_polls) return true;
+  if ((flags & MSG_DONTWAIT) == 0 && is_blocking(fd)) {
+    const int64_t until = wait_limit(fd, SO_RCVTIMEO);
+    while (!await_more(fd, until)) {
+      if (errno != EINTR || until != INT64_MAX || !restarts_after_signal()) return false;
+    }
+  } else {
+    pollfd one{fd, POLLIN, 0};
+    if (real::poll(&one, 1, 0) <= 0) return true;
+  }
+  const Parked parked(reading_.lock);
+  for (timespec nap{0, 100'000}; reading_.pollers != 0; nap.tv_nsec *= 2) {
+    if (nap.tv_nsec > 200'000'000) {
+      reading_.pollers = 0;  // one was killed in his sleep, or left it by a longjmp
+      break;
+    }
+    real::ppoll(nullptr, 0, &nap, nullptr);
+  }
+  return true;
 }
 
 }  // namespace gaiter::shim

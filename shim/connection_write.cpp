@@ -319,6 +319,7 @@ ssize_t Connection::transmit_file(int fd, int in, off_t* offset, size_t count) {
   if (is_undecided()) wants_to_speak();
   if (state() != State::open && secure(fd, 0, SO_SNDTIMEO) != 0)
     return is_clear_ ? real::sendfile(fd, in, offset, count) : -1;
+  if (count == 0) return 0;
   LockGuard guard(writing_.lock, is_blocking(fd));
   if (!guard.held()) {
     errno = EAGAIN;

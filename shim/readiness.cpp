@@ -19,6 +19,8 @@ namespace {
 constexpr int64_t forever = INT64_MAX;
 // While another thread or process performs a handshake, which it does not tell.
 constexpr int64_t tick = 5'000'000;
+// How long somebody who reads meanwhile may keep a poller asleep.
+constexpr int64_t nap = 10'000'000;
 
 // The array that the kernel is asked with: on the stack, or from the arena, since
 // poll(2) may be called where malloc may not.
@@ -95,11 +97,49 @@ short after(const pollfd& wanted, const pollfd& asked, bool& ask_again) {
   return static_cast<short>(visible);
 }
 
-int wait(pollfd* asked, nfds_t count, int64_t limit, const sigset_t* mask) {
+// A sleep in the kernel, of which those know who read the same connections.
+class Sleep {
+ public:
+  // Bounds the wait where it must be.
+  Sleep(const pollfd* fds, nfds_t count, int64_t& limit) : fds_(fds), count_(count) {
+    for_each([&](Connection& connection, uint32_t wanted) {
+      const Connection::Sleep sleep = connection.begin_polling(wanted);
+      if (sleep == Connection::Sleep::none) limit = 0;
+      if (sleep == Connection::Sleep::shallow) limit = std::min(limit, process::now() + nap);
+    });
+  }
+  ~Sleep() {
+    for_each([](Connection& connection, uint32_t wanted) { connection.end_polling(wanted); });
+  }
+  Sleep(const Sleep&) = delete;
+  Sleep& operator=(const Sleep&) = delete;
+
+ private:
+  template <class Visit>
+  void for_each(Visit visit) const {
+    for (nfds_t i = 0; i < count_; ++i) {
+      if (fds_[i].fd < 0 || !fd_table::has(fds_[i].fd)) continue;
+      const SlotRef slot = fd_table::find(fds_[i].fd);
+      Connection* const connection = as_connection(slot);
+      if (connection != nullptr && connection->is_protected())
+        visit(*connection, bits(fds_[i].events));
+    }
+  }
+
+  const pollfd* const fds_;
+  const nfds_t count_;
+};
+
+int ask(pollfd* asked, nfds_t count, int64_t limit, const sigset_t* mask) {
   if (limit == forever) return real::ppoll(asked, count, nullptr, mask);
   const int64_t left = std::max<int64_t>(limit == 0 ? 0 : limit - process::now(), 0);
   const timespec time{left / 1'000'000'000, left % 1'000'000'000};
   return real::ppoll(asked, count, &time, mask);
+}
+
+int sleep(const pollfd* fds, pollfd* asked, nfds_t count, int64_t limit, const sigset_t* mask) {
+  const Sleep registered(fds, count, limit);
+  return ask(asked, count, limit, mask);
 }
 
 }  // namespace
@@ -125,7 +165,8 @@ int await_readiness(pollfd* fds, nfds_t count, int64_t deadline, const sigset_t*
       fds[i].revents = before(fds[i], asked[i], limit);
       visible += fds[i].revents != 0;
     }
-    const int got = wait(asked, count, visible != 0 ? 0 : limit, mask);
+    const int got = visible != 0 || limit == 0 ? ask(asked, count, 0, mask)
+                                               : sleep(fds, asked, count, limit, mask);
     if (got < 0 && visible == 0) return -1;
     if (got > 0 || visible == 0) {
       visible = 0;

@@ -2,16 +2,20 @@
 
 A model of what is on its way keeps to that: a blocking read is only made when something will come,
 no more is sent than the kernel holds, and nothing is asked that depends on when a segment arrives.
-Edges (EPOLLET) are left to the written tests: reading ahead may show one twice, as epoll(7) allows.
+Nor what Gaiter is known to do otherwise (docs/symbols.md): splice, what comes to an end that has
+shut both directions, and edges (EPOLLET) where more than a record is unread.
 """
 
 import random
 
-PEEK, DONTWAIT, WAITALL = 0x2, 0x40, 0x100
+PEEK, TRUNC, DONTWAIT, WAITALL = 0x2, 0x20, 0x40, 0x100
 POLL = (0x1, 0x4, 0x5, 0x2001, 0x2005, 0x0)
 EPOLL = (0x1, 0x4, 0x5, 0x2001, 0x40000001, 0x40000005)
+EDGE = 0x80000000
+EDGES = (EDGE | 0x1, EDGE | 0x4, EDGE | 0x5, EDGE | 0x2005, EDGE | 0x40000001)
 SIZES = (0, 1, 2, 7, 100, 1000, 1460, 4096, 16383, 16384, 16385, 20000, 40000)
 MOST = 60000  # bytes on their way, each way
+MOST_WITH_EDGES = 12000  # so that all that came is read ahead at once
 
 
 class End:
@@ -20,6 +24,8 @@ class End:
         self.unread = 0  # bytes on their way to here
         self.slots = {0}
         self.registered = set()
+        self.sees_edges = False
+        self.waits = True  # not O_NONBLOCK, and no SO_RCVTIMEO
         self.said_end = False  # shutdown(SHUT_WR)
         self.heard_end = False  # the other's
         self.is_deaf = False  # shutdown(SHUT_RD)
@@ -52,8 +58,8 @@ class Generator:
     def step(self, here, there):
         pick = self.random.choices(
             (self.send, self.receive, self.look, self.epoll, self.query, self.duplicate,
-             self.shutdown, self.close),
-            (24, 26, 16, 16, 6, 5, 4, 3))[0]
+             self.patience, self.shutdown, self.close),
+            (24, 26, 16, 18, 6, 5, 2, 4, 3))[0]
         pick(here, there)
 
     def put(self, here, text, everywhere=True):
@@ -66,9 +72,10 @@ class Generator:
 
     def send(self, here, there):
         size = self.random.choice(SIZES)
-        if there.unread + size > MOST or there.said_all:
+        most = MOST_WITH_EDGES if there.sees_edges else MOST
+        if there.unread + size > most or there.said_all:
             return
-        how = self.random.choice(("send", "write", "writev", "sendmsg"))
+        how = self.random.choice(("send", "write", "writev", "sendmsg", "sendmmsg", "sendfile"))
         flags = self.random.choice((0, 0, DONTWAIT)) if how.startswith("send") else 0
         self.put(here, f"{how} {self.slot(here)} {size} {flags:#x}")
         if not here.said_end:
@@ -76,13 +83,14 @@ class Generator:
 
     def receive(self, here, there):
         size = self.random.choice(SIZES)
-        how = self.random.choice(("recv", "read", "readv", "recvmsg"))
-        flags = self.random.choice((0, 0, PEEK, DONTWAIT, PEEK | DONTWAIT, WAITALL))
+        how = self.random.choice(("recv", "read", "readv", "recvmsg", "recvmmsg"))
+        flags = self.random.choice((0, 0, PEEK, DONTWAIT, PEEK | DONTWAIT, WAITALL, TRUNC,
+                                    PEEK | TRUNC))
         if how.startswith("read"):
             flags = 0
         ends = here.heard_end or here.is_deaf
-        certain = here.unread > 0 or ends or size == 0
-        if flags & WAITALL and here.unread < size and not ends:
+        certain = here.unread > 0 or ends or size == 0 or not here.waits
+        if flags & WAITALL and here.unread < size and not ends and here.waits:
             flags = DONTWAIT
         if not certain:
             how, flags = "recv", flags | DONTWAIT
@@ -93,17 +101,27 @@ class Generator:
             here.unread -= min(size, here.unread)
 
     def look(self, here, there):
-        if self.random.random() < 0.3:
+        way = self.random.random()
+        if way < 0.3:
             self.put(here, f"select {self.slot(here)}")
+        elif way < 0.4:
+            self.put(here, f"polls 0 {self.random.choice(POLL):#x}")
         else:
             self.put(here, f"poll {self.slot(here)} {self.random.choice(POLL):#x}")
 
     def epoll(self, here, there):
-        what = self.random.choices(("add", "mod", "del", "wait"), (4, 2, 1, 8))[0]
+        what = self.random.choices(("add", "mod", "del", "wait", "outer"), (4, 2, 1, 8, 1))[0]
         slot = self.slot(here)
-        if what == "wait" and not here.registered:
+        if what in ("wait", "outer") and not here.registered:
             what = "add"
-        events = f" {self.random.choice(EPOLL):#x}" if what in ("add", "mod") else ""
+        if what == "outer":
+            self.put(here, "outer 0")
+            return
+        events = ""
+        if what in ("add", "mod"):
+            edges = here.unread <= MOST_WITH_EDGES and self.random.random() < 0.4
+            here.sees_edges |= edges
+            events = f" {self.random.choice(EDGES if edges else EPOLL):#x}"
         self.put(here, f"epoll {what} {slot}{events}", everywhere=what == "wait")
         if what == "add":
             here.registered.add(slot)
@@ -112,6 +130,16 @@ class Generator:
 
     def query(self, here, there):
         self.put(here, f"query {self.random.choice(('fionread', 'error'))} {self.slot(here)}")
+
+    def patience(self, here, there):
+        """Either one, and back, so that a call that would wait for ever ends."""
+        how = self.random.choice(("nonblock", "timeout"))
+        number = (1 if how == "nonblock" else 20) if here.waits else 0
+        if number == 0:
+            self.put(here, f"nonblock {self.slot(here)} 0", everywhere=False)
+            how = "timeout"
+        self.put(here, f"{how} {self.slot(here)} {number}", everywhere=False)
+        here.waits = number == 0
 
     def duplicate(self, here, there):
         free = sorted({1, 2, 3} - here.slots)

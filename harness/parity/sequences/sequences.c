@@ -11,6 +11,7 @@
 // messages, so a read that was short goes on, without waiting, for what else is there.
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
@@ -23,7 +24,9 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/select.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -33,6 +36,7 @@ enum { slots = 4, largest = 1 << 20, patience = 20 };
 
 static int fds[slots];  // the connection is fds[0]; others are its duplicates, or -1
 static int listener = -1, epoll_fd = -1;
+static int outer_fd = -1;  // an epoll set that holds the other one
 static uint16_t port;
 static uint8_t* buffer;
 static uint64_t sent;  // bytes so far: they are numbered, so that nothing can be taken for another
@@ -78,7 +82,8 @@ static void close_all(void) {
     fds[i] = -1;
   }
   if (epoll_fd >= 0) close(epoll_fd);
-  epoll_fd = -1;
+  if (outer_fd >= 0) close(outer_fd);
+  epoll_fd = outer_fd = -1;
 }
 
 // Both ends have spoken and heard, so whatever comes before data is over.
@@ -120,11 +125,43 @@ static int listen_on(uint16_t number) {
   return fd;
 }
 
+static ssize_t send_in_two(int fd, size_t length, int flags) {
+  struct iovec parts[2] = {{buffer, length / 3}, {buffer + length / 3, length - length / 3}};
+  struct mmsghdr both[2] = {{.msg_hdr = {.msg_iov = parts, .msg_iovlen = 1}},
+                            {.msg_hdr = {.msg_iov = parts + 1, .msg_iovlen = 1}}};
+  const int count = sendmmsg(fd, both, 2, flags | MSG_NOSIGNAL);
+  return count < 0 ? -1 : (ssize_t)both[0].msg_len + (count > 1 ? (ssize_t)both[1].msg_len : 0);
+}
+
+static ssize_t send_a_file(int fd, size_t length) {
+  const int file = memfd_create("file", MFD_CLOEXEC);
+  off_t offset = 0;
+  ssize_t result = write(file, buffer, length);
+  if (result >= 0) result = sendfile(fd, file, &offset, length);
+  const int saved = errno;
+  close(file);
+  errno = saved;
+  return result;
+}
+
+static ssize_t receive_in_two(int fd, size_t length, int flags) {
+  const size_t first = (length + 1) / 2;
+  struct iovec parts[2] = {{buffer, first}, {buffer + first, length - first}};
+  struct mmsghdr both[2] = {{.msg_hdr = {.msg_iov = parts, .msg_iovlen = 1}},
+                            {.msg_hdr = {.msg_iov = parts + 1, .msg_iovlen = 1}}};
+  const int count = recvmmsg(fd, both, 2, flags | MSG_WAITFORONE, NULL);
+  if (count < 2) return count < 0 ? -1 : (ssize_t)both[0].msg_len;
+  memmove(buffer + both[0].msg_len, buffer + first, both[1].msg_len);
+  return (ssize_t)both[0].msg_len + (ssize_t)both[1].msg_len;
+}
+
 static void do_send(const char* how, int fd, size_t length, int flags) {
   ssize_t result = -1;
   fill(length);
   if (strcmp(how, "send") == 0) result = send(fd, buffer, length, flags | MSG_NOSIGNAL);
   if (strcmp(how, "write") == 0) result = write(fd, buffer, length);
+  if (strcmp(how, "sendmmsg") == 0) result = send_in_two(fd, length, flags);
+  if (strcmp(how, "sendfile") == 0) result = send_a_file(fd, length);
   if (strcmp(how, "writev") == 0 || strcmp(how, "sendmsg") == 0) {
     struct iovec parts[3] = {{buffer, length / 3}, {buffer + length / 3, 0},
                              {buffer + length / 3, length - length / 3}};
@@ -139,6 +176,7 @@ static void do_receive(const char* how, int fd, size_t length, int flags) {
   ssize_t result = -1;
   if (strcmp(how, "recv") == 0) result = recv(fd, buffer, length, flags);
   if (strcmp(how, "read") == 0) result = read(fd, buffer, length);
+  if (strcmp(how, "recvmmsg") == 0) result = receive_in_two(fd, length, flags);
   if (strcmp(how, "readv") == 0 || strcmp(how, "recvmsg") == 0) {
     struct iovec parts[3] = {{buffer, length / 4}, {buffer + length / 4, 0},
                              {buffer + length / 4, length - length / 4}};
@@ -146,11 +184,15 @@ static void do_receive(const char* how, int fd, size_t length, int flags) {
     result = strcmp(how, "readv") == 0 ? readv(fd, parts, 3) : recvmsg(fd, &message, flags);
   }
   while (result > 0 && (size_t)result < length && (flags & MSG_PEEK) == 0) {
-    ssize_t more = recv(fd, buffer + result, length - (size_t)result, MSG_DONTWAIT);
+    ssize_t more = recv(fd, buffer + result, length - (size_t)result,
+                        MSG_DONTWAIT | (flags & MSG_TRUNC));
     if (more <= 0) break;
     result += more;
   }
-  say_data(result, buffer);
+  if ((flags & MSG_TRUNC) != 0)
+    say_result(result);  // nothing was stored
+  else
+    say_data(result, buffer);
 }
 
 static void do_poll(int fd, int events) {
@@ -158,6 +200,22 @@ static void do_poll(int fd, int events) {
   int result = poll(&one, 1, 0);
   say_result(result);
   say(" %x", (unsigned)one.revents);
+}
+
+static void do_poll_all(int events) {
+  struct pollfd all[slots];
+  for (int i = 0; i < slots; i++) all[i] = (struct pollfd){fds[i], (short)events, 0};
+  say_result(poll(all, slots, 0));
+  for (int i = 0; i < slots; i++) say(" %x", (unsigned)all[i].revents);
+}
+
+static void do_outer(void) {
+  struct epoll_event event = {.events = EPOLLIN, .data.u64 = 9};
+  if (outer_fd < 0) {
+    outer_fd = epoll_create1(EPOLL_CLOEXEC);
+    epoll_ctl(outer_fd, EPOLL_CTL_ADD, epoll_fd, &event);
+  }
+  say_result(epoll_wait(outer_fd, &event, 1, 0));
 }
 
 static void do_select(int fd) {
@@ -258,6 +316,16 @@ static void perform(char* text) {
     say_result(shutdown(fds[slot], (int)number));
   } else if (strcmp(name, "poll") == 0) {
     do_poll(fds[slot], (int)number);
+  } else if (strcmp(name, "polls") == 0) {
+    do_poll_all((int)number);
+  } else if (strcmp(name, "outer") == 0) {
+    do_outer();
+  } else if (strcmp(name, "nonblock") == 0) {
+    int on = (int)number;
+    say_result(ioctl(fds[slot], FIONBIO, &on));
+  } else if (strcmp(name, "timeout") == 0) {
+    struct timeval time = {0, (suseconds_t)number * 1000};
+    say_result(setsockopt(fds[slot], SOL_SOCKET, SO_RCVTIMEO, &time, sizeof time));
   } else if (strcmp(name, "select") == 0) {
     do_select(fds[slot]);
   } else if (name[0] == 's' || name[0] == 'w') {

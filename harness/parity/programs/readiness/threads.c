@@ -1,7 +1,10 @@
 // Several threads and processes at one set.
 #include "readiness.h"
 
+#include <sched.h>
+
 static int shared_fd, shared_set;
+static atomic_int heard;
 
 static void* sleep_in_epoll(void* unused) {
   (void)unused;
@@ -30,6 +33,116 @@ static void sleepers(void) {
     pthread_join(reader, NULL);
     pthread_join(sleeper, NULL);
     printf("rest: %zu\n", take_all(shared_fd));
+  }
+}
+
+// Makes it likely that the others, on the same processor, are the first to run.
+static void be_slow(void) { setpriority(PRIO_PROCESS, (id_t)gettid(), 19); }
+
+static void share_a_processor(void) {
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  CPU_SET(sched_getcpu(), &one);
+  sched_setaffinity(0, sizeof one, &one);
+}
+
+static void* sleep_in_poll(void* unused) {
+  (void)unused;
+  be_slow();
+  poll_one(shared_fd, POLLIN, 3000, "poll");
+  return NULL;
+}
+
+static void* sleep_in_select(void* unused) {
+  (void)unused;
+  be_slow();
+  fd_set in;
+  FD_ZERO(&in);
+  FD_SET(shared_fd, &in);
+  struct timeval time = {3, 0};
+  const int count = select(shared_fd + 1, &in, NULL, NULL, &time);
+  printf("select: %d\n", count);
+  return NULL;
+}
+
+// Spins, since nothing of it comes until somebody else has slept.
+static void* snatch_ten(void* unused) {
+  (void)unused;
+  char buffer[10];
+  while (recv(shared_fd, buffer, sizeof buffer, MSG_DONTWAIT) != 10) usleep(100);
+  return NULL;
+}
+
+// The same with poll and select, whoever comes first.
+static void pollers(void) {
+  void* (*const ways[])(void*) = {sleep_in_poll, sleep_in_select};
+  void* (*const readers[])(void*) = {read_ten, snatch_ten};
+  shared_fd = open_one(0);
+  share_a_processor();
+  for (int i = 0; i < 16; i++) {
+    pthread_t sleeper, reader;
+    const int reader_first = i / 4 % 2;
+    if (reader_first) {
+      pthread_create(&reader, NULL, readers[i / 2 % 2], NULL);
+      nap(20);
+    }
+    pthread_create(&sleeper, NULL, ways[i % 2], NULL);
+    nap(20);
+    if (!reader_first) {
+      pthread_create(&reader, NULL, readers[i / 2 % 2], NULL);
+      nap(20);
+    }
+    order("send 0 100");
+    await_peer();
+    pthread_join(reader, NULL);
+    pthread_join(sleeper, NULL);
+    printf("rest: %zu\n", take_all(shared_fd));
+  }
+}
+
+static void* read_to_the_end(void* unused) {
+  (void)unused;
+  char buffer[10];
+  const ssize_t got = recv(shared_fd, buffer, sizeof buffer, 0);
+  atomic_fetch_add(&heard, got == 0);
+  return NULL;
+}
+
+static void* poll_for_the_end(void* events) {
+  struct pollfd one = {shared_fd, (short)(intptr_t)events, 0};
+  const int count = poll(&one, 1, 3000);
+  atomic_fetch_add(&heard, count == 1 && (one.revents & POLLHUP) != 0);
+  return NULL;
+}
+
+static void* wait_for_the_end(void* unused) {
+  (void)unused;
+  struct epoll_event event;
+  const int count = epoll_wait(shared_set, &event, 1, 3000);
+  atomic_fetch_add(&heard, count == 1 && (event.events & EPOLLHUP) != 0);
+  return NULL;
+}
+
+// shutdown(2) wakes whoever sleeps, be it one or all of them.
+static void shut_meanwhile(void) {
+  for (int i = 0; i < 5; i++) {
+    pthread_t threads[4];
+    int count = 0;
+    heard = 0;
+    shared_fd = open_one(i);
+    shared_set = epoll_create1(0);
+    add(shared_set, shared_fd, EPOLLIN, 1);
+    if (i == 0 || i == 4) pthread_create(&threads[count++], NULL, read_to_the_end, NULL);
+    if (i == 1 || i == 4) pthread_create(&threads[count++], NULL, poll_for_the_end, (void*)POLLIN);
+    if (i == 2 || i == 4) pthread_create(&threads[count++], NULL, poll_for_the_end, NULL);
+    if (i == 3 || i == 4) pthread_create(&threads[count++], NULL, wait_for_the_end, NULL);
+    nap(40);
+    const double before = now(CLOCK_MONOTONIC);
+    shutdown(shared_fd, SHUT_RDWR);
+    for (int t = 0; t < count; t++) pthread_join(threads[t], NULL);
+    printf("%d of %d heard%s\n", heard, count, now(CLOCK_MONOTONIC) - before > 2 ? ", late" : "");
+    close(shared_set);
+    close(shared_fd);
   }
 }
 
@@ -215,6 +328,8 @@ static void idle(void) {
 }
 
 const struct scenario threads_cases[] = {CASE(sleepers),
+                                         CASE(pollers),
+                                         CASE(shut_meanwhile),
                                          CASE(added_meanwhile),
                                          CASE(shared_one_shots),
                                          CASE(filled_meanwhile),
