@@ -71,7 +71,7 @@ struct Reading {
   // finds this, it was cut off (a cancelled thread, a longjmp, a killed process),
   // and may have taken bytes off the socket: `taken` of all there ever were.
   bool receiving = false;
-  uint64_t taken = 0;
+  std::atomic<uint64_t> taken{0};
   engine::ReadState state{};
   engine::Inbox inbox{};
 };
@@ -188,6 +188,9 @@ class Connection : public Slot {
   Reading::Hint read_hint() const { return reading_.hint.load(std::memory_order_acquire); }
   bool output_waits() const { return writing_.urgent.load(std::memory_order_acquire); }
   bool kernel_drained() const { return reading_.drained; }
+  // How much has come so far, of which edges tell; what the socket gave is the lower bound.
+  uint64_t arrived(int fd) const;
+  uint64_t taken() const { return reading_.taken.load(std::memory_order_relaxed); }
 
   // Around a sleep in poll(2).
   enum class Sleep : uint8_t {
@@ -229,6 +232,7 @@ class Connection : public Slot {
   std::atomic<bool> streamed{false};          // libc has a stream on it: no hook sees that
   Registration* registrations = nullptr;      // epoll (epoll_set.h), under registrations_lock
   Lock registrations_lock;
+  std::atomic<bool> kicked{false};  // one of them is, perhaps
 
  private:
   // The heap side, of this process only.

@@ -117,6 +117,15 @@ ssize_t Connection::readable_bytes(int fd) {
   return length;
 }
 
+// In this order: what another thread takes meanwhile may be counted in neither, but not
+// in both.
+uint64_t Connection::arrived(int fd) const {
+  const uint64_t before = taken();
+  int waiting = 0;
+  if (!reading_.drained && real::ioctl(fd, FIONREAD, &waiting) != 0) waiting = 0;
+  return before + static_cast<unsigned>(waiting);
+}
+
 int Connection::take_read_error(int fd) {
   LockGuard guard(reading_.lock, false);
   int taken = guard.held() ? std::exchange(reading_.error, 0) : 0;

@@ -50,7 +50,7 @@ bool Connection::stop_reading() {
   reading_.shut = true;
   if (!guard.held()) return false;
   settle_inbox();
-  epoll_data_arrived(*this, nullptr);
+  epoll_state_changed(*this);
   return reading_.pollers == 0 && reading_.other_pollers == 0;
 }
 

@@ -63,6 +63,8 @@ void Connection::settle_inbox() {
   if (reading_.fetched && hint != Reading::Hint::nothing && registrations != nullptr &&
       (registrations != reading_.asking || registrations->next_of_connection != nullptr)) {
     epoll_data_arrived(*this, reading_.asking);
+  } else if (hint == Reading::Hint::nothing && kicked.load(std::memory_order_relaxed)) {
+    epoll_data_taken(*this);
   }
   reading_.fetched = false;
 }
@@ -101,7 +103,7 @@ ssize_t Connection::fill(int fd, size_t wanted, int flags) {
   if (got >= 0) reading_.fetched = true;
   if (got > 0) {
     inbox.cipher_length += static_cast<uint32_t>(got);
-    reading_.taken += static_cast<uint64_t>(got);
+    reading_.taken.store(taken() + static_cast<uint64_t>(got), std::memory_order_relaxed);
   }
   return got;
 }

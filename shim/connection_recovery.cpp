@@ -30,12 +30,12 @@ void Connection::recover_input(int fd) {
       real::ioctl(fd, FIONREAD, &waiting) == 0) {
     // A FIN counts as a byte.
     const uint64_t came = info.tcpi_bytes_received - !may_still_receive(info.tcpi_state);
-    const uint64_t lost = came - static_cast<unsigned>(waiting) - reading_.taken;
+    const uint64_t lost = came - static_cast<unsigned>(waiting) - taken();
     engine::Inbox& inbox = reading_.inbox;
     if (lost == 0) return;
     if (inbox.data != nullptr && lost <= inbox.capacity - inbox.cipher_at - inbox.cipher_length) {
       inbox.cipher_length += static_cast<uint32_t>(lost);
-      reading_.taken += lost;
+      reading_.taken.store(taken() + lost, std::memory_order_relaxed);
       return;
     }
   }

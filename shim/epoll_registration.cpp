@@ -119,6 +119,22 @@ void disarm(Registration& entry) {
   errno = saved_errno;
 }
 
+bool is_stale(const Registration& entry) {
+  const State state = entry.connection->state();
+  if (state == State::failed) return false;
+  if (is_under_way(state)) return entry.pending == 0;
+  if ((entry.pending & ~uint32_t{EPOLLIN}) != 0 && (entry.events & EPOLLET) != 0) return false;
+  if ((entry.events & EPOLLET) != 0 && entry.pending == 0) return true;
+  return entry.connection->read_hint() == Reading::Hint::nothing;
+}
+
+void let_go(Registration& entry) {
+  entry.pending = 0;
+  if (!entry.kicked || !entry.armed) return;
+  entry.kicked = false;
+  synchronise(entry);
+}
+
 void enqueue(Registration& entry) {
   if (entry.queued) return;
   EpollSet& set = *entry.set;
@@ -137,6 +153,7 @@ void kick(Registration& entry) {
   if (entry.kicked || !entry.armed || !entry.translated) return;
   const int saved_errno = errno;
   entry.kicked = true;
+  entry.connection->kicked.store(true, std::memory_order_relaxed);
   tell_kernel(entry, entry.kernel_events | EPOLLOUT);
   errno = saved_errno;
 }

@@ -27,6 +27,11 @@ int tell_kernel(Registration& entry, uint32_t events);
 void synchronise(Registration& entry);
 void disarm(Registration& entry);
 
+// Whether a queued entry can be dropped unseen: what had been read ahead is read.
+bool is_stale(const Registration& entry);
+// Of such an entry, whose set the kernel need not wake.
+void let_go(Registration& entry);
+
 // Into the ready list, for the next wait; announce() also wakes who waits now.
 void enqueue(Registration& entry);
 void announce(Registration& entry);

@@ -153,8 +153,10 @@ void epoll_nest(EpollSet& set, int outer) {
   }
   LockGuard guard(set.lock, true);
   set.nested.store(true);
-  for (Registration* at = set.ready_head.load(); guard.held() && at != nullptr; at = at->next_ready)
-    kick(*at);
+  for (Registration* at = set.ready_head.load(); guard.held() && at != nullptr;
+       at = at->next_ready) {
+    if (!is_stale(*at)) kick(*at);
+  }
 }
 
 int epoll_control(int epfd, int operation, int fd, Connection& connection, epoll_event* event) {
@@ -195,9 +197,17 @@ void epoll_state_changed(Connection& connection) {
 
 void epoll_data_arrived(Connection& connection, const Registration* asking) {
   for_each_armed(connection, [&](Registration& entry) {
-    if (&entry == asking) return;
+    if (&entry == asking || (entry.events & (EPOLLIN | EPOLLRDNORM | EPOLLRDHUP)) == 0) return;
+    if ((entry.events & EPOLLET) != 0 && entry.told >= connection.taken()) return;
     entry.pending |= EPOLLIN;
     announce(entry);
+  });
+}
+
+void epoll_data_taken(Connection& connection) {
+  connection.kicked.store(false, std::memory_order_relaxed);
+  for_each_armed(connection, [](Registration& entry) {
+    if (entry.kicked && is_stale(entry)) let_go(entry);
   });
 }
 

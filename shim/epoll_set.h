@@ -36,6 +36,7 @@ struct Registration {
   uint32_t events;         // the program's
   uint32_t kernel_events;  // as the kernel has them
   uint32_t pending;        // edges to report that the kernel will not
+  uint64_t told;           // Connection::arrived() at the last edge
   int fd;                  // as registered
   uint32_t round;          // the epoll_await that reported it last,
   uint32_t place;          // and where in its result
@@ -93,11 +94,13 @@ bool epoll_has_news(EpollSet& set);
 // Ends the handshakes whose time is up.
 void epoll_expire(EpollSet& set);
 
-// The connection became open or failed outside epoll_wait.
+// The connection became open or failed outside epoll_wait, or was shut down.
 void epoll_state_changed(Connection& connection);
 // Data was read ahead that the sleepers of all registrations but `asking` (or
 // nullptr) must hear of.
 void epoll_data_arrived(Connection& connection, const Registration* asking);
+// What was read ahead has been read: sets are not to be woken by it any more.
+void epoll_data_taken(Connection& connection);
 // Sealed bytes began to wait for room in the socket.
 void epoll_outbox_waits(Connection& connection);
 

@@ -40,6 +40,13 @@ struct Look {
   int fd = -1;
   uint32_t wanted = 0;
   uint32_t pending = 0;
+  uint64_t arrived = 0;  // of which an edge tells
+
+  uint32_t ready(uint32_t kernel) {
+    const uint32_t visible = connection->ready(fd, wanted, kernel, entry);
+    if ((wanted & EPOLLET) != 0 && (visible & EPOLLIN) != 0) arrived = connection->arrived(fd);
+    return visible;
+  }
 };
 
 bool take_look(Registration& entry, const Harvest& harvest, Look& look) {
@@ -94,6 +101,7 @@ void report(Harvest& harvest, const Look& look, uint32_t visible, bool from_kern
   }
   visible &= entry.events | always_reported;
   entry.pending &= ~(visible | ((visible & EPOLLIN) != 0 ? ask_kernel : 0));
+  entry.told = std::max(entry.told, look.arrived);
   const int place = place_of(entry, harvest);
   if (place >= 0 && (entry.events & EPOLLONESHOT) != 0) {
     harvest.events[place].events |= visible;
@@ -129,24 +137,6 @@ void report(Harvest& harvest, const Look& look, uint32_t visible, bool from_kern
       kick(entry);  // and to be seen by the outer set
     }
   }
-}
-
-// Whether a queued entry can be dropped unseen: what had been read ahead is read.
-bool is_stale(const Registration& entry) {
-  const State state = entry.connection->state();
-  if (state == State::failed) return false;
-  if (is_under_way(state)) return entry.pending == 0;
-  if ((entry.pending & ~uint32_t{EPOLLIN}) != 0 && (entry.events & EPOLLET) != 0) return false;
-  if ((entry.events & EPOLLET) != 0 && entry.pending == 0) return true;
-  return entry.connection->read_hint() == Reading::Hint::nothing;
-}
-
-// Of an entry that was queued for nothing.
-void let_go(Registration& entry) {
-  entry.pending = 0;
-  if (!entry.kicked || !entry.armed) return;
-  entry.kicked = false;
-  synchronise(entry);
 }
 
 // The next entry of the ready list that is worth a look; false: none.
@@ -190,7 +180,7 @@ void collect_news(Harvest& harvest, bool alone) {
     } else if (alone) {
       kernel = ask_about(look);
     }
-    const uint32_t visible = look.connection->ready(look.fd, look.wanted, kernel, look.entry);
+    const uint32_t visible = look.ready(kernel);
     LockGuard guard(harvest.set.lock, true);
     if (!guard.held()) return;
     report(harvest, look, visible, false);
@@ -241,7 +231,7 @@ int collect_from_kernel(Harvest& harvest, int epfd, int64_t limit, const sigset_
     }
     uint32_t kernel = event.events | (look.pending & EPOLLOUT);
     if ((look.pending & ask_kernel) != 0) kernel |= EPOLLIN;
-    const uint32_t visible = look.connection->ready(look.fd, look.wanted, kernel, look.entry);
+    const uint32_t visible = look.ready(kernel);
     LockGuard guard(harvest.set.lock, true);
     if (guard.held()) report(harvest, look, visible, true);
   }

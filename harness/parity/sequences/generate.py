@@ -2,20 +2,19 @@
 
 A model of what is on its way keeps to that: a blocking read is only made when something will come,
 no more is sent than the kernel holds, and nothing is asked that depends on when a segment arrives.
-Nor what Gaiter is known to do otherwise (docs/symbols.md): splice, what comes to an end that has
-shut both directions, and edges (EPOLLET) where more than a record is unread.
+Nor what Gaiter is known to do otherwise (docs/symbols.md): splice, and what comes to an end that
+has shut both directions.
 """
 
 import random
 
 PEEK, TRUNC, DONTWAIT, WAITALL = 0x2, 0x20, 0x40, 0x100
 POLL = (0x1, 0x4, 0x5, 0x2001, 0x2005, 0x0)
-EPOLL = (0x1, 0x4, 0x5, 0x2001, 0x40000001, 0x40000005)
-EDGE = 0x80000000
-EDGES = (EDGE | 0x1, EDGE | 0x4, EDGE | 0x5, EDGE | 0x2005, EDGE | 0x40000001)
+ONCE, EDGE = 0x40000000, 0x80000000
+EPOLL = (0x1, 0x4, 0x5, 0x2001, ONCE | 0x1, ONCE | 0x5, EDGE | 0x1, EDGE | 0x4, EDGE | 0x5,
+         EDGE | 0x2005, EDGE | ONCE | 0x1)
 SIZES = (0, 1, 2, 7, 100, 1000, 1460, 4096, 16383, 16384, 16385, 20000, 40000)
 MOST = 60000  # bytes on their way, each way
-MOST_WITH_EDGES = 12000  # so that all that came is read ahead at once
 
 
 class End:
@@ -24,7 +23,6 @@ class End:
         self.unread = 0  # bytes on their way to here
         self.slots = {0}
         self.registered = set()
-        self.sees_edges = False
         self.waits = True  # not O_NONBLOCK, and no SO_RCVTIMEO
         self.said_end = False  # shutdown(SHUT_WR)
         self.heard_end = False  # the other's
@@ -72,8 +70,7 @@ class Generator:
 
     def send(self, here, there):
         size = self.random.choice(SIZES)
-        most = MOST_WITH_EDGES if there.sees_edges else MOST
-        if there.unread + size > most or there.said_all:
+        if there.unread + size > MOST or there.said_all:
             return
         how = self.random.choice(("send", "write", "writev", "sendmsg", "sendmmsg", "sendfile"))
         flags = self.random.choice((0, 0, DONTWAIT)) if how.startswith("send") else 0
@@ -119,9 +116,7 @@ class Generator:
             return
         events = ""
         if what in ("add", "mod"):
-            edges = here.unread <= MOST_WITH_EDGES and self.random.random() < 0.4
-            here.sees_edges |= edges
-            events = f" {self.random.choice(EDGES if edges else EPOLL):#x}"
+            events = f" {self.random.choice(EPOLL):#x}"
         self.put(here, f"epoll {what} {slot}{events}", everywhere=what == "wait")
         if what == "add":
             here.registered.add(slot)
@@ -152,6 +147,7 @@ class Generator:
         self.put(here, f"shutdown {self.slot(here)} {how}", everywhere=False)
         if how != 0:
             here.said_end = there.heard_end = True
+            self.put(there, f"acknowledge {self.slot(there)}", everywhere=False)
         if how != 1:
             here.is_deaf = True
 

@@ -323,6 +323,10 @@ static void perform(char* text) {
   } else if (strcmp(name, "nonblock") == 0) {
     int on = (int)number;
     say_result(ioctl(fds[slot], FIONBIO, &on));
+  } else if (strcmp(name, "acknowledge") == 0) {
+    // The acknowledgement of a FIN is an edge at the other end, whenever it comes.
+    const int on = 1;
+    setsockopt(fds[slot], IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
   } else if (strcmp(name, "timeout") == 0) {
     struct timeval time = {0, (suseconds_t)number * 1000};
     say_result(setsockopt(fds[slot], SOL_SOCKET, SO_RCVTIMEO, &time, sizeof time));
