@@ -82,5 +82,27 @@ static void level_epoll(void) {
   calm(epoll_create1(0), "an empty set");
 }
 
+// What is left of one socket is looked at in the very call that hears anew of the other.
+static void level_epoll_of_two(void) {
+  const int a = open_one(0);
+  const int b = open_one(1);
+  const int ep = epoll_create1(0);
+  add(ep, a, EPOLLIN, 1);
+  add(ep, b, EPOLLIN, 2);
+  PEER("send 0 100");
+  PEER("send 1 100");
+  look(ep, "both");
+  take(a, 40, "some of a");
+  take(b, 100, "all of b");
+  PEER("send 1 50 3");
+  for (int i = 0; i < 3; i++) {
+    look(ep, "both");
+    take(b, 50, "one of b");
+  }
+  look(ep, "a");
+  take(a, 60, "rest of a");
+  look(ep, "none left");
+}
+
 const struct scenario level_cases[] = {
-    CASE(level_poll), CASE(level_select), CASE(level_epoll), {0}};
+    CASE(level_poll), CASE(level_select), CASE(level_epoll), CASE(level_epoll_of_two), {0}};
