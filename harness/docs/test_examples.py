@@ -9,7 +9,7 @@ import pytest
 from harness.cli.command import run
 from harness.docs.examples import examples
 from harness.lib import gaiter
-from harness.lib.keyrings import write_keyring
+from harness.lib.keyrings import write_keyring, write_ticket_keys
 from harness.lib.pki import issue
 
 pytestmark = pytest.mark.tls_only
@@ -41,7 +41,7 @@ def test_a_policy_is_good(example, tmp_path):
     write_keyring(keyring,
                   {label: issue(label, names=[*names, label]) for label in sorted(labels)},
                   {"ca": issue("ca", ca=True)})
-    assert run("keyring", "--keyring", keyring, "ticket-keys", "rotate").code == 0
+    write_ticket_keys(keyring / "ticket.keys", os.urandom(48))
     result = run("check", folder, "--keyring", keyring)
     # What needs a newer OpenSSL may be shown all the same.
     errors = [line for line in result.out.splitlines()
