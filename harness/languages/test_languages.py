@@ -72,7 +72,7 @@ def command(built, place):
         os.mkdir(compiling)
         compilers = Processes(compiling)
         try:
-            compilers.run([word.format(**words) for word in language.build], timeout=100)
+            compilers.run([word.format(**words) for word in language.build], timeout=240)
         finally:
             compilers.stop()
             shutil.rmtree(compiling)
@@ -110,7 +110,7 @@ def same(got, sent):
     assert hashlib.sha256(got).digest() == hashlib.sha256(sent).digest()
 
 
-@pytest.mark.limit(150)
+@pytest.mark.limit(300)
 @for_role("server")
 def test_a_server_echoes_to_openssl(language, command, processes, ports, relay, ca, server_side,
                                     plain):
@@ -128,7 +128,7 @@ def test_a_server_echoes_to_openssl(language, command, processes, ports, relay, 
     server_side.nothing_refused()
 
 
-@pytest.mark.limit(150)
+@pytest.mark.limit(300)
 @for_role("client")
 def test_a_client_is_echoed_by_openssl(language, command, processes, ports, relay, place, pki,
                                        client_side, plain):

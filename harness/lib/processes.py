@@ -254,4 +254,7 @@ def end_strays(patience=2):
     names = [f"{pid} {command_line(pid)}" for pid in left]
     for pid in left:
         _kill(pid)
+    deadline = time.monotonic() + 5
+    while set(left) & set(descendants(os.getpid())) and time.monotonic() < deadline:
+        time.sleep(0.01)
     return names
