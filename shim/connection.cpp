@@ -134,7 +134,7 @@ bool Connection::begin_connect(ActiveRule& rule, std::string server_name, const 
   }
   // Who took the socket for a clear one is in a call that a socket without a
   // connection ends at once. Not one byte of his may come after the connect.
-  for (int i = 0; static_cast<uint32_t>(references.load()) > 1; ++i) {
+  for (int i = 0; static_cast<uint32_t>(references().load()) > 1; ++i) {
     if (i == 10'000) {
       abandon_connect(0);
       return false;

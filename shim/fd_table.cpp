@@ -26,6 +26,7 @@ namespace {
 // Descriptors go up to fs.nr_open, at most 2^30: 2^14 chunks of 2^16.
 constexpr int chunk_bits = 16;
 constinit std::atomic<std::atomic<uint32_t>*> chunks[1 << 14]{};
+static_assert(near_size == 1 << chunk_bits, "the first chunk");
 constinit std::atomic<int> top = -1;
 
 std::atomic<uint32_t>* entry_for(int fd, bool make) {
@@ -247,11 +248,13 @@ namespace {
 template <class Visit>
 void for_each_entry(Visit visit) {
   const int last = top.load(std::memory_order_acquire);
-  for (int fd = 0; fd <= last; ++fd) {
-    if (!has(fd)) continue;
-    std::atomic<uint32_t>& entry = *entry_for(fd, false);
-    const uint32_t number = entry.load(std::memory_order_acquire);
-    if ((number & number_mask) != 0) visit(fd, entry, number);
+  for (int first = 0; first <= last; first += 1 << chunk_bits) {
+    std::atomic<uint32_t>* const entries = entry_for(first, false);
+    if (entries == nullptr) continue;  // one high number costs nothing for those below
+    for (int i = 0; i < 1 << chunk_bits && i <= last - first; ++i) {
+      const uint32_t number = entries[i].load(std::memory_order_acquire);
+      if ((number & number_mask) != 0) visit(first + i, entries[i], number);
+    }
   }
 }
 

@@ -12,7 +12,7 @@ uint32_t count_of(uint64_t holder) { return static_cast<uint32_t>(holder); }
 
 void drop(Slot& slot, uint64_t count) {
   const uint64_t what = count * Slot::descriptor;
-  if (slot.references.fetch_sub(what, std::memory_order_acq_rel) == what) end_slot(slot);
+  if (slot.references().fetch_sub(what, std::memory_order_acq_rel) == what) end_slot(slot);
 }
 
 // Adds to a member's count; takes a free place if `may_begin`.
@@ -30,7 +30,7 @@ bool count_up(Slot& slot, uint32_t member, bool may_begin) {
 }  // namespace
 
 void hold(Slot& slot, uint32_t member) {
-  slot.references.fetch_add(Slot::descriptor, std::memory_order_acq_rel);
+  slot.references().fetch_add(Slot::descriptor, std::memory_order_acq_rel);
   if (!count_up(slot, member, false)) count_up(slot, member, true);
 }
 

@@ -104,9 +104,9 @@ void an_operation_keeps_a_slot_whose_descriptor_is_gone(void**) {
     leave(*fd_table::withdraw(9), Slot::descriptor);
     fd_table::settle(9);
     assert_false(enter(*connection));  // nobody new comes in
-    assert_int_equal(connection->references.load(), Slot::operation);
+    assert_int_equal(connection->references().load(), Slot::operation);
   }
-  assert_int_equal(connection->references.load(), 0);
+  assert_int_equal(connection->references().load(), 0);
 }
 
 void look_ups_race_with_close_and_reuse(void**) {
@@ -144,7 +144,7 @@ void fork_counts_each_descriptor_once_more(void**) {
   assert_int_equal(descriptors(*connection), 1);
   leave(*fd_table::withdraw(12), Slot::descriptor);
   fd_table::settle(12);
-  assert_int_equal(connection->references.load(), 0);
+  assert_int_equal(connection->references().load(), 0);
 }
 
 // A child that is killed, or runs another program, cannot give anything back.
@@ -226,7 +226,7 @@ void a_change_happens_or_does_not(void**) {
   { fd_table::Change change(16); }
   assert_false(fd_table::has(16));
   { fd_table::Change change(17); }
-  assert_int_equal(next->references.load(), 0);
+  assert_int_equal(next->references().load(), 0);
 }
 
 }  // namespace
