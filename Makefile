@@ -23,10 +23,10 @@ TEST_PACKAGES = $(DEMO_PACKAGES) busybox-static default-jre-headless gdb libcmoc
   libnss3-tools liburing-dev strace \
   python3-pytest python3-pytest-xdist curl gnutls-bin iproute2 man-db memcached netbase \
   netcat-openbsd \
-  nginx-light postgresql procps python3-cryptography python3-pymemcache socat stunnel4 tcpdump wrk \
+  nginx-light postgresql procps python3-cryptography python3-pymemcache socat stunnel4 tcpdump valgrind wrk \
   $(LANGUAGE_PACKAGES) $(DAEMON_PACKAGES) $(ISSUE_PACKAGES)
 BENCH_PACKAGES = $(TEST_PACKAGES) hitch libmemcached-tools libnginx-mod-stream \
-  python3-matplotlib strace valgrind
+  python3-matplotlib strace
 LINT_PACKAGES = clang-format cppcheck flake8
 
 # One tree of objects for the product, one for each set of sanitizers.
@@ -67,7 +67,7 @@ SHIM_OBJECTS = $(call objects,shim)
 CLI_OBJECTS = $(call objects,cli)
 UNIT_TESTS = $(patsubst tests/%.cpp,$B/tests/%,$(wildcard tests/test_*.cpp))
 
-.PHONY: api-check valgrind all help deps demo-deps test-deps bench-deps demo test unit harness lint format bench bench-compare install clean
+.PHONY: api-check valgrind tsan all help deps demo-deps test-deps bench-deps demo test unit harness lint format bench bench-compare install clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -203,9 +203,11 @@ test: test-deps  ## everything: build, unit tests plain and sanitized, end-to-en
 	@$(MAKE) --no-print-directory harness
 
 valgrind: test-deps  ## the unit tests under valgrind (slow)
-	$(call install_packages,valgrind)
 	@$(MAKE) --no-print-directory -j2 unit-binaries
 	@for t in $(UNIT_TESTS); do echo $$t; valgrind -q --error-exitcode=9 $$t || exit 1; done
+
+tsan: test-deps  ## the unit tests under ThreadSanitizer (slow)
+	@$(MAKE) --no-print-directory unit SANITIZE=thread
 
 # ---- the rest ----
 
