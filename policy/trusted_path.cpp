@@ -68,7 +68,7 @@ class Walk {
     if (fstat(end.fd, &status) != 0) return std::unexpected(system_error("cannot be examined"));
     if (auto trusted = check_trusted(path_, status, false); !trusted)
       return std::unexpected(trusted.error());
-    return std::move(end);
+    return Descriptor(std::move(end));
   }
 
  private:

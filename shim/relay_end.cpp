@@ -4,7 +4,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
+#include <bit>
 #include <cerrno>
 #include <cstring>
 #include <new>
@@ -85,15 +87,15 @@ bool RelayEnd::read_environment() {
     if (std::strncmp(*entry, variable, sizeof variable - 1) != 0) continue;
     const char* at = *entry + sizeof variable - 1;
     for (size_t length = std::strlen(at); length >= digits; length -= digits) {
-      Known known;
-      auto* const bytes = reinterpret_cast<uint8_t*>(&known);
+      std::array<uint8_t, sizeof(Known)> bytes{};
       bool good = true;
-      for (size_t i = 0; i < sizeof known; ++i, at += 2) {
-        const int high = value_of(at[0]);
-        const int low = value_of(at[1]);
+      for (uint8_t& byte : bytes) {
+        const int high = value_of(*at++);
+        const int low = value_of(*at++);
         good = good && high >= 0 && low >= 0;
-        bytes[i] = static_cast<uint8_t>(high << 4 | low);
+        byte = static_cast<uint8_t>(high << 4 | low);
       }
+      const auto known = std::bit_cast<Known>(bytes);
       if (good && known.cookie != 0) latest[next.fetch_add(1) % remembered] = known;
     }
     break;

@@ -91,7 +91,7 @@ std::string mutate(std::string text, const Inputs& inputs, std::mt19937_64& rand
         if (at < text.size()) text[at] = static_cast<char>(random());
         break;
       case 5:
-        text = text.substr(0, at) + other.substr(below(other.size() + 1));
+        text.replace(at, std::string::npos, other, below(other.size() + 1));
     }
   }
   text.resize(std::min(text.size(), max_input));
