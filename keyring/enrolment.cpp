@@ -85,6 +85,26 @@ Result<void> put(Writer& writer, const std::string& label, const EntryConf& conf
   return writer.put(label, {.conf = conf, .certificates = certificates, .key = key}, false);
 }
 
+std::vector<const X509*> borrow(const std::vector<CertificatePtr>& certificates) {
+  std::vector<const X509*> borrowed;
+  for (const CertificatePtr& one : certificates) borrowed.push_back(one.get());
+  return borrowed;
+}
+
+// The host's own entry, as the default; or nothing at all.
+Result<void> put_default(Writer& writer, const ParsedEnrolment& parsed) {
+  auto conf = writer.conf();
+  if (!conf) return pass_on(conf);
+  auto added =
+      put(writer, parsed.label, {.usage = Usage::personal, .trusted = true, .origin = "enrolled"},
+          borrow(parsed.certificates), parsed.key.get());
+  if (!added) return added;
+  conf->default_label = parsed.label;
+  auto chosen = writer.put_conf(*conf);
+  if (!chosen) static_cast<void>(writer.remove(parsed.label));
+  return chosen;
+}
+
 // The label under which the keyring trusts `ca`, or may: `wanted`, or the next one free.
 Result<std::string> free_ca_label(const Keyring& keyring, const std::string& wanted, const X509* ca,
                                   bool& is_there) {
@@ -128,12 +148,6 @@ Result<void> check_all(const std::vector<CertificatePtr>& certificates, const st
     if (auto good = check_certificate(one.get(), name); !good) return good;
   }
   return {};
-}
-
-std::vector<const X509*> borrow(const std::vector<CertificatePtr>& certificates) {
-  std::vector<const X509*> borrowed;
-  for (const CertificatePtr& one : certificates) borrowed.push_back(one.get());
-  return borrowed;
 }
 
 }  // namespace
@@ -219,14 +233,12 @@ Result<Enrolled> import_enrolment(const Keyring& keyring, std::string_view text,
             borrow(parsed->trusted), nullptr);
     if (!trusted) return pass_on(trusted);
   }
-  auto added =
-      put(*writer, parsed->label, {.usage = Usage::personal, .trusted = true, .origin = "enrolled"},
-          borrow(parsed->certificates), parsed->key.get());
-  if (!added) return pass_on(added);
-  auto conf = writer->conf();
-  if (!conf) return pass_on(conf);
-  conf->default_label = parsed->label;
-  if (auto chosen = writer->put_conf(*conf); !chosen) return pass_on(chosen);
+  auto added = put_default(*writer, *parsed);
+  if (!added) {
+    // Nobody is trusted for an enrolment that failed.
+    if (!is_there) static_cast<void>(writer->remove(*ca_label));
+    return pass_on(added);
+  }
   return Enrolled{parsed->label, *ca_label};
 }
 

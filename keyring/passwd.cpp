@@ -13,13 +13,14 @@ namespace {
 struct KeyFile {
   std::string label;
   const char* name;
+  Content before;  // as it is in the file
   KeyPtr key;
 };
 
 Result<KeyFile> read_key(const Directory& entry, const std::string& label, const char* name,
                          const std::vector<AskPassphrase>& asks) {
-  const auto content = read_file(entry, name, Guard::read);
-  if (!content) return std::unexpected(content.error());
+  auto content = read_file(entry, name, Guard::read);
+  if (!content) return pass_on(content);
   Result<Bundle> bundle = fail(Error::Kind::invalid, "no passphrase");
   for (const AskPassphrase& ask : asks) {
     if (!bundle) bundle = parse_bundle(content->view(), entry.path_of(name), ask);
@@ -28,7 +29,7 @@ Result<KeyFile> read_key(const Directory& entry, const std::string& label, const
   if (bundle->key == nullptr) {
     return fail(Error::Kind::invalid, entry.path_of(name) + " holds no private key");
   }
-  return KeyFile{label, name, std::move(bundle->key)};
+  return KeyFile{label, name, *std::move(content), std::move(bundle->key)};
 }
 
 // Every private key in the keyring. One that is encrypted is tried with each of `asks`.
@@ -51,16 +52,25 @@ Result<std::vector<KeyFile>> read_keys(const Directory& keyring,
   return keys;
 }
 
-// Writes each as to_text(key) has it.
-Result<void> write_keys(Writer& writer, const std::vector<KeyFile>& keys, const auto& to_text) {
-  for (const KeyFile& one : keys) {
-    auto pem = to_text(one.key.get());
-    if (!pem) return pass_on(pem);
-    auto written = writer.change(
-        one.label, {{.name = one.name, .content = contents(*pem), .mode = secret_mode}});
-    if (!written) return written;
+Result<void> write(Writer& writer, const KeyFile& file, std::string_view text) {
+  return writer.change(file.label, {{.name = file.name, .content = text, .mode = secret_mode}});
+}
+
+// Writes each as to_text(key) has it, then `conf`; or if something fails, all as it was.
+Result<void> rewrite(Writer& writer, const std::vector<KeyFile>& keys, const KeyringConf& conf,
+                     const auto& to_text) {
+  Result<void> written;
+  size_t done = 0;
+  for (; written && done < keys.size(); ++done) {
+    auto pem = to_text(keys[done].key.get());
+    written = pem ? write(writer, keys[done], contents(*pem)) : pass_on(pem);
   }
-  return {};
+  if (written) written = writer.put_conf(conf);
+  // There was room for these, and they were no longer.
+  while (!written && done-- > 0) {
+    static_cast<void>(write(writer, keys[done], keys[done].before.view()));
+  }
+  return written;
 }
 
 AskPassphrase present_passphrase(const Keyring& keyring, const KeyringConf& conf) {
@@ -83,12 +93,12 @@ Result<size_t> encrypt_keys(const Keyring& keyring, std::string_view passphrase,
   // All are read before the first is written: with a wrong passphrase nothing changes.
   auto keys = read_keys(writer->directory(), {with_new, present_passphrase(keyring, *conf)});
   if (!keys) return pass_on(keys);
-  auto encrypted = write_keys(
-      *writer, *keys, [&](const EVP_PKEY* key) { return key_to_encrypted_pem(key, passphrase); });
-  if (!encrypted) return pass_on(encrypted);
   conf->encrypted = true;
   conf->passphrase_file = passphrase_file;
-  if (auto written = writer->put_conf(*conf); !written) return pass_on(written);
+  auto encrypted = rewrite(*writer, *keys, *conf, [&](const EVP_PKEY* key) {
+    return key_to_encrypted_pem(key, passphrase);
+  });
+  if (!encrypted) return pass_on(encrypted);
   return keys->size();
 }
 
@@ -100,13 +110,14 @@ Result<size_t> decrypt_keys(const Keyring& keyring) {
   auto keys = read_keys(writer->directory(), {present_passphrase(keyring, *conf)});
   if (!keys) return pass_on(keys);
   // First, as the writer does what it says.
+  const KeyringConf before = *conf;
   conf->encrypted = false;
   if (auto written = writer->put_conf(*conf); !written) return pass_on(written);
-  if (auto decrypted = write_keys(*writer, *keys, key_to_pem); !decrypted) {
+  conf->passphrase_file.clear();
+  if (auto decrypted = rewrite(*writer, *keys, *conf, key_to_pem); !decrypted) {
+    static_cast<void>(writer->put_conf(before));
     return pass_on(decrypted);
   }
-  conf->passphrase_file.clear();
-  if (auto written = writer->put_conf(*conf); !written) return pass_on(written);
   return keys->size();
 }
 

@@ -207,7 +207,10 @@ Result<void> Writer::rename(const std::string& from, const std::string& to) {
       put_built(to, [&](const Directory& directory) { return copy_others(*old, directory, {}); });
   if (!copied) return copied;
   conf->default_label = to;
-  if (auto written = put_conf(*conf); !written) return written;
+  if (auto written = put_conf(*conf); !written) {
+    static_cast<void>(remove(to));
+    return written;
+  }
   return remove(from);
 }
 
