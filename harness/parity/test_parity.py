@@ -1,8 +1,9 @@
-"""Every scenario of lib/talkers/parity.py gives the same under Gaiter as on plain TCP.
+"""Every scenario of lib/talkers/parity/ gives the same under Gaiter as on plain TCP.
 
 With --plain both runs are plain: a scenario that differs from itself can tell nothing.
 """
 
+import glob
 import os
 import re
 
@@ -10,10 +11,16 @@ import pytest
 
 from harness.lib import peers
 
-SCRIPT = os.path.join(peers.TALKERS, "parity.py")
+SCRIPT = os.path.join(peers.TALKERS, "parity")
 
-with open(SCRIPT, encoding="ascii") as _text:
-    SCENARIOS = re.findall(r"^@scenario\ndef (\w+)", _text.read(), re.MULTILINE)
+
+def _scenarios():
+    for path in sorted(glob.glob(os.path.join(SCRIPT, "*.py"))):
+        with open(path, encoding="ascii") as text:
+            yield from re.findall(r"^@scenario\ndef (\w+)", text.read(), re.MULTILINE)
+
+
+SCENARIOS = list(_scenarios())
 
 
 def play(processes, port, place, scenario, role, server_environment, client_environment):

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -170,11 +171,19 @@ static void slow_subject(int fd) {
   close(fd);
   puts("written");
 }
+/* Until nothing more comes: what the other end writes has no room left. */
+static void await_full_queue(int fd) {
+  for (int before = -1, now = 0; now == 0 || now != before;) {
+    before = now;
+    usleep(20000);
+    check(ioctl(fd, FIONREAD, &now) == 0, "FIONREAD");
+  }
+}
 static void slow_peer(int fd) {
   unsigned long at = 0;
   char buffer[5000];
   ssize_t n;
-  usleep(100000);
+  await_full_queue(fd);
   while ((n = read(fd, buffer, 1 + at % sizeof buffer)) > 0) {
     for (ssize_t i = 0; i < n; i++) check((unsigned char)buffer[i] == pattern(at + (unsigned long)i), "pattern");
     at += (unsigned long)n;
@@ -241,16 +250,29 @@ static void handler_subject(int fd) {
 
 /* ---- threads ---- */
 
+static volatile pid_t reader;
 static void *reads_for_ever(void *argument) {
   char c;
+  reader = gettid();
   for (;;) check(recv(*(int *)argument, &c, 1, 0) == 1, "recv");
+}
+static void await_sleep_of_reader(void) {
+  char path[64], state = 0;
+  while (reader == 0) usleep(1000);
+  snprintf(path, sizeof path, "/proc/self/task/%d/stat", reader);
+  for (int calm = 0; calm < 3; usleep(5000)) {
+    FILE *stat = fopen(path, "r");
+    check(stat != NULL && fscanf(stat, "%*d (%*[^)]) %c", &state) == 1, "stat");
+    fclose(stat);
+    calm = state == 'S' ? calm + 1 : 0;
+  }
 }
 static void cancel_subject(int fd) {
   pthread_t thread;
   void *result;
   char word[4] = "";
   pthread_create(&thread, NULL, reads_for_ever, &fd);
-  usleep(50000);
+  await_sleep_of_reader();
   pthread_cancel(thread);
   pthread_join(thread, &result);
   say_all(fd, "go");
