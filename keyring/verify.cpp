@@ -57,6 +57,9 @@ std::string in_words(int error, const X509* certificate, const Expectation& expe
              " (extended key usage)";
     case X509_V_ERR_CERT_REVOKED:
       return whose + " was revoked by " + issuer;
+    case X509_V_ERR_UNABLE_TO_GET_CRL:
+      return "no revocation list is by the key of " + issuer + " that signed " + whose +
+             "; if that has a new one, renew the certificate";
     case X509_V_ERR_CRL_HAS_EXPIRED:
       return "the revocation list of " + issuer + " is out of date";
     case X509_V_ERR_PERMITTED_VIOLATION:

@@ -20,11 +20,8 @@ void require(bool condition) {
 }
 
 Identity make_ca() {
-  const NewCertificate wanted{.label = "ca",
-                              .common_name = "ca",
-                              .dns_names = {},
-                              .ip_addresses = {},
-                              .is_ca = true};
+  const NewCertificate wanted{
+      .label = "ca", .common_name = "ca", .dns_names = {}, .ip_addresses = {}, .is_ca = true};
   auto key = make_key();
   require(key.has_value());
   auto certificate = issue(wanted, key->get(), nullptr);

@@ -87,6 +87,17 @@ def test_what_an_old_ca_key_signed_stays_trusted(keyring):
         verified(keyring.certificate("house-ca"), keyring.certificate(label))
 
 
+def test_a_revocation_list_is_by_the_new_ca_key(keyring):
+    keyring.good("ca", "create", "house-ca")
+    keyring.good("create", "web", "--dns", "web.internal")
+    keyring.good("rekey", "house-ca")
+    keyring.good("rollover", "house-ca")
+    keyring.good("crl", "--ca", "house-ca")
+    keyring("verify", "web").refused("no revocation list", "CN=web", "renew")
+    keyring.good("renew", "web")
+    keyring.good("verify", "web")
+
+
 def test_needs_renewal_by_exit_code(keyring):
     assert keyring("needs-renewal", "nosuch").code == 2
     keyring.good("create", "web", "--days", "30")

@@ -3,6 +3,7 @@ in a file that others can read."""
 
 import base64
 import os
+import re
 import stat
 import subprocess
 
@@ -23,7 +24,7 @@ def texts_of(keyring):
     """Every way in which the keys of the keyring, of curve P-256, might show: the secret number, as
     it is and in hexadecimal, and its part of the PEM file's first line."""
     texts = set()
-    for path in keyring.path.glob("*/key.pem"):
+    for path in keyring.path.glob("*/*key.pem"):
         pem = path.read_bytes()
         key = serialization.load_pem_private_key(pem, None)
         secret = key.private_numbers().private_value.to_bytes(32, "big")
@@ -96,33 +97,78 @@ def test_nothing_that_is_printed_has_a_key(tmp_path):
 
 @pytest.fixture
 def strace(tmp_path):
-    """Runs the command under strace, and gives the arguments and environments of all that was
-    executed."""
+    """Runs the command under strace. Gives what it printed, and the arguments and environments of
+    all that was executed."""
     def run(*words):
         log = tmp_path / "strace"
-        subprocess.run(
+        done = subprocess.run(
             ["strace", "-f", "-v", "-s", "100000", "-e", "trace=execve,execveat,sendto,connect",
              "-o", str(log), gaiter.COMMAND, *map(str, words)],
             env=environment(), stdin=subprocess.DEVNULL, capture_output=True, timeout=60,
-            check=True)
-        return log.read_text()
+            check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout + done.stderr, log.read_bytes()
     probe = subprocess.run(["strace", "-o", "/dev/null", "true"], capture_output=True, check=False)
     if probe.returncode != 0:
         pytest.skip("strace is not allowed here")
     return run
 
 
-def test_no_argument_and_no_environment_has_a_passphrase(tmp_path, strace):
-    keyring = tmp_path / "keyring"
-    secret = tmp_path / "secret"
-    secret.write_text(PASSPHRASE)
-    secret.chmod(0o600)
-    strace("keyring", "--keyring", keyring, "create", "web", "--dns", "web")
-    told = strace("keyring", "--keyring", keyring, "export", "web", "--private-key", "--pkcs12",
-                  "--passphrase-file", secret, "--out", tmp_path / "web.p12")
-    told += strace("keyring", "--keyring", keyring, "import", "again", tmp_path / "web.p12",
-                   "--passphrase-file", secret)
-    told += strace("keyring", "--keyring", keyring, "passwd", "--passphrase-file", secret,
-                   "--for-services", secret)
-    assert told.count("execve(") == 3  # nobody else was asked to help
-    assert PASSPHRASE not in told and "PRIVATE KEY" not in told
+# A life of a keyring: every verb that touches a private key. > is a file to be written, @ one that
+# is there.
+LIFE = ["ca create house", "create web --dns web.internal", "create spare --dns spare.internal",
+        "audit --json", "renew web", "rekey web", "rollover web",
+        "request soon --dns soon.internal --out >soon.csr", "ca sign @soon.csr --out >soon.pem",
+        "receive soon @soon.pem", "request web --out >web.csr", "rename spare other",
+        "default web", "export web --private-key --out >web.key",
+        "export web --private-key --format pkcs12 --passphrase-file @secret --out >web.p12",
+        "import again @web.p12 --passphrase-file @secret", "revoke other", "crl --ca house",
+        "ocsp web", "verify web", "match @soon.pem", "list --json", "show web",
+        "bundle --out >ca.pem", "ticket-keys rotate",
+        "enroll export b.internal --out >b.enrolment",
+        "enroll export c.internal --passphrase-file @secret --out >c.enrolment",
+        "rekey house", "rollover house",
+        "passwd --passphrase-file @secret --for-services @secret", "renew web",
+        "passwd --decrypt"]
+LIFE_SECRETS = ["web.key", "web.p12", "b.enrolment", "c.enrolment", "secret"]
+
+
+def test_no_verb_tells_a_secret(tmp_path, strace):
+    keyring = Keyring(tmp_path / "keyring")
+    (tmp_path / "secret").write_text(PASSPHRASE)
+    (tmp_path / "secret").chmod(0o600)
+    told, texts, executed = b"", set(), 0
+    umask = os.umask(0)
+    try:
+        for line in LIFE:
+            words = [tmp_path / word[1:] if word[0] in ">@" else word for word in line.split()]
+            printed, trace = strace("keyring", "--keyring", keyring.path, *words)
+            told += printed + trace
+            executed += 1
+            if not line.startswith("passwd") and "ENCRYPTED" not in keyring.key(
+                    "house").read_text():
+                texts |= texts_of(keyring)
+    finally:
+        os.umask(umask)
+    assert told.count(b"execve(") == executed  # nobody else was asked to help
+    assert not [text for text in texts if text in told]
+    assert PASSPHRASE.encode() not in told and b"PRIVATE KEY---" not in told
+    loose = {os.path.basename(path) for path in loose_files(tmp_path)}
+    assert loose and not loose & {"key.pem", "next-key.pem", "ticket.keys", *LIFE_SECRETS}
+    for path in loose_files(tmp_path):
+        if path.endswith("/strace"):
+            continue
+        with open(path, "rb") as file:
+            content = file.read()
+        assert not [text for text in texts if text in content], path
+        assert b"PRIVATE KEY" not in content, path
+    for name in LIFE_SECRETS:
+        assert (tmp_path / name).stat().st_mode & 0o777 == 0o600, name
+
+
+def test_every_verb_with_a_key_is_in_that_life():
+    listed = subprocess.run([gaiter.COMMAND, "keyring", "--help"], capture_output=True, text=True,
+                            env=environment(), check=True).stdout.partition("Verbs:")[2]
+    verbs = set(re.findall(r"^  ([a-z][a-z-]*) +[A-Z]", listed, re.MULTILINE))
+    assert verbs - {line.split()[0] for line in LIFE} == {
+        "trust", "distrust", "connect", "disconnect", "delete", "needs-renewal", "expiring"}
