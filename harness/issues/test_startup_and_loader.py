@@ -209,3 +209,25 @@ def test_the_text_of_libc_is_as_it_was(processes, echo, client_side):
                          environment=client_side.environment())
     assert done.text == "[] 0\n"
     echo.prove(connections=1)
+
+
+BY_HANDLE = """
+import ctypes, socket, sys
+connection = socket.create_connection(("localhost", int(sys.argv[1])))
+libc = ctypes.CDLL(sys.argv[3])
+assert libc.getpid() > 1 and libc.strlen(b"four") == 4
+secret = sys.argv[2].encode()
+print(libc.send(connection.fileno(), secret, len(secret), 0) == len(secret))
+buffer = ctypes.create_string_buffer(100)
+print(libc.recv(connection.fileno(), buffer, 100, 0) == len(secret), buffer.value.decode())
+"""
+
+
+@pytest.mark.parametrize("libc", ["libc.so.6", LIBRARIES + "libc.so.6"])
+def test_functions_found_in_an_opened_libc(processes, echo, client_side, libc):
+    """Pitfall 3, bypasses: who asks dlopen() for libc itself, as foreign function interfaces do,
+    must find the hooks there."""
+    done = processes.run([peers.PYTHON, "-I", "-c", BY_HANDLE, echo.port, SECRET, libc],
+                         environment=client_side.environment())
+    assert done.text == f"True\nTrue {SECRET}\n"
+    echo.prove(connections=1)
