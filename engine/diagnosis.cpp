@@ -98,10 +98,6 @@ Remedy remedy_for(unsigned long code, const ContextSettings& settings) {
   if (ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE) return {Cause::local, "free some memory"};
   if (ERR_GET_LIB(code) != ERR_LIB_SSL) return {Cause::protocol, ""};
   switch (ERR_GET_REASON(code)) {
-    case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
-      return {Cause::no_certificate,
-              "give the client a certificate (certificate in its policy's outbound section), or "
-              "set client_auth to \"optional\" here"};
     case SSL_R_UNSUPPORTED_PROTOCOL:
     case SSL_R_VERSION_TOO_LOW:
     case SSL_R_WRONG_SSL_VERSION:
@@ -154,6 +150,12 @@ Failure diagnose_alert(uint8_t alert, Role ours) {
           alert_advice(alert, ours)};
 }
 
+Failure no_certificate(const std::string& more) {
+  return {Cause::no_certificate, "the client showed no certificate" + more,
+          "give the client a certificate (certificate in its policy's outbound section), or set "
+          "client_auth to \"optional\" here"};
+}
+
 Failure diagnose_handshake(const ContextSettings& settings) {
   const unsigned long code = ERR_peek_error();
   const std::string openssl = take_openssl_reason();
@@ -161,9 +163,10 @@ Failure diagnose_handshake(const ContextSettings& settings) {
   const int alert = ERR_GET_REASON(code) - SSL_AD_REASON_OFFSET;
   if (ERR_GET_LIB(code) == ERR_LIB_SSL && alert >= 0 && alert <= 255)
     return diagnose_alert(static_cast<uint8_t>(alert), settings.role);
+  if (ERR_GET_LIB(code) == ERR_LIB_SSL &&
+      ERR_GET_REASON(code) == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE)
+    return no_certificate(" (" + openssl + ")");
   Remedy remedy = remedy_for(code, settings);
-  if (remedy.cause == Cause::no_certificate)
-    return {remedy.cause, "the client showed no certificate (" + openssl + ")", remedy.advice};
   return {remedy.cause,
           "the TLS handshake failed: " + (openssl.empty() ? "no reason given" : openssl),
           std::move(remedy.advice)};

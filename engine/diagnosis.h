@@ -21,6 +21,9 @@ Failure diagnose_certificate(int error, int depth, const X509* certificate, Role
 // A fatal alert that the peer sent.
 Failure diagnose_alert(uint8_t alert, Role ours);
 
+// A client that showed none where one is required; `more` is put behind the reason.
+Failure no_certificate(const std::string& more = "");
+
 // This thread's OpenSSL error queue after a handshake that failed; empties it.
 Failure diagnose_handshake(const ContextSettings& settings);
 

@@ -45,6 +45,9 @@ class OpenSslHandshake final : public Handshake {
                    std::string session_key);
   ~OpenSslHandshake() override;
 
+  void forgive_peer() override {
+    if (driver_ != nullptr) driver_->forgive_peer();
+  }
   State advance(std::span<const uint8_t>& input, std::vector<uint8_t>& output) override;
   const Failure& failure() const override { return *failure_; }
   Secured take() override;
@@ -138,7 +141,8 @@ Handshake::State OpenSslHandshake::advance(std::span<const uint8_t>& input,
       break;
   }
   driver_->forget_session();
-  if (std::optional<Failure>& refused = driver_->refusal()) return fail(std::move(*refused));
+  if (std::optional<Failure>& refused = driver_->refusal(); refused && !driver_->forgives())
+    return fail(std::move(*refused));
   if (ERR_peek_error() == 0 && (SSL_get_shutdown(driver_->ssl()) & SSL_RECEIVED_SHUTDOWN) != 0)
     return fail({Cause::peer_closed, "the peer gave up in mid-handshake (alert close_notify)", ""});
   return fail(diagnose_handshake(settings_));
@@ -173,9 +177,14 @@ Handshake::State OpenSslHandshake::complete(std::vector<uint8_t>& output) {
         Alert::handshake_failure,
         diagnose_certificate(static_cast<int>(result), 0, nullptr, settings_.role, server_name_));
 
+  if (driver_->forgives() && settings_.client_auth == PeerCertificate::required &&
+      SSL_get0_peer_certificate(ssl) == nullptr)
+    driver_->refusal() = no_certificate();
   secured_.emplace(states->read, states->write, summarize(states->read.keys.key.back_end));
+  secured_->forgiven = std::move(driver_->refusal());
   OPENSSL_cleanse(&*states, sizeof *states);
-  if (secured_->summary.version == Version::tls13 && settings_.role == Role::server)
+  if (secured_->summary.version == Version::tls13 && settings_.role == Role::server &&
+      !driver_->forgives())
     secured_->write.keys.sequence += issue_tickets(*driver_, settings_.tickets, secured_->deferred);
   if (secured_->summary.version == Version::tls13 && settings_.role == Role::client)
     secured_->tickets = expect_tickets(std::move(driver_));

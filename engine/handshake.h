@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -47,6 +48,8 @@ struct Secured {
   std::vector<uint8_t> deferred;
   // Client TLS 1.3; else null.
   std::unique_ptr<Tickets> tickets;
+  // With forgive_peer(): why the peer would not have been accepted; nothing if it would.
+  std::optional<Failure> forgiven{};
 };
 
 class Handshake {
@@ -60,6 +63,11 @@ class Handshake {
   static std::unique_ptr<Handshake> start(std::shared_ptr<const Context> context,
                                           std::string server_name, std::string session_key);
   virtual ~Handshake() = default;
+
+  // Server, before the first advance(): a client whose certificate is missing or not
+  // accepted is let in all the same, and Secured::forgiven tells why it would not have
+  // been. Makes and resumes no session, which could outlive that.
+  virtual void forgive_peer() = 0;
 
   // Consumes whole records from the front of `input` (its size shrinks), never
   // past the handshake's last record, and appends what must be sent to `output`

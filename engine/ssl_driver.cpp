@@ -109,9 +109,20 @@ SslDriver& SslDriver::of(X509_STORE_CTX* verification) {
       X509_STORE_CTX_get_ex_data(verification, SSL_get_ex_data_X509_STORE_CTX_idx())));
 }
 
+void SslDriver::forgive_peer() {
+  forgives_ = true;
+  SSL_set_verify(ssl_, SSL_get_verify_mode(ssl_) & ~SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
+  SSL_set_options(ssl_, SSL_OP_NO_TICKET);
+}
+
 bool SslDriver::refuse(Failure failure) {
   if (!refusal_) refusal_ = std::move(failure);
-  return false;
+  return forgives_;
+}
+
+bool SslDriver::refuse(X509_STORE_CTX* verification, int error, Failure failure) {
+  X509_STORE_CTX_set_error(verification, forgives_ ? X509_V_OK : error);
+  return refuse(std::move(failure));
 }
 
 // What is verified follows from the Context and the wanted name.
@@ -123,9 +134,9 @@ bool SslDriver::accepts_chain(X509_STORE_CTX* verification) {
   if (peers.recall(verification, wanted_name_))
     return !context_->authorisation().changes() || accepts_peer(verification);
   if (X509_verify_cert(verification) != 1) return false;
-  if (X509_STORE_CTX_get_error(verification) != X509_V_OK) return true;
+  if (X509_STORE_CTX_get_error(verification) != X509_V_OK || refusal_) return true;
   if (!accepts_peer(verification)) return false;
-  peers.remember(verification, wanted_name_);
+  if (!refusal_) peers.remember(verification, wanted_name_);
   return true;
 }
 
@@ -134,12 +145,10 @@ bool SslDriver::accepts_peer(X509_STORE_CTX* verification) {
   const ContextSettings& settings = context_->settings();
   const X509* const certificate = X509_STORE_CTX_get0_cert(verification);
   if (auto unpinned = lacks_pin(settings, verification)) {
-    X509_STORE_CTX_set_error(verification, X509_V_ERR_CERT_REJECTED);
-    return refuse(std::move(*unpinned));
+    return refuse(verification, X509_V_ERR_CERT_REJECTED, std::move(*unpinned));
   }
   if (auto denied = context_->authorisation().refuse(certificate, settings.role)) {
-    X509_STORE_CTX_set_error(verification, not_authorised);
-    return refuse(std::move(*denied));
+    return refuse(verification, not_authorised, std::move(*denied));
   }
   return true;
 }
@@ -160,11 +169,13 @@ int SslDriver::on_verify(int ok, X509_STORE_CTX* verification) {
     X509_STORE_CTX_set_error(verification, X509_V_OK);
     return 1;
   }
-  driver.refuse(diagnose_certificate(X509_STORE_CTX_get_error(verification),
-                                     X509_STORE_CTX_get_error_depth(verification),
-                                     X509_STORE_CTX_get_current_cert(verification),
-                                     driver.context_->settings().role, driver.wanted_name_));
-  return 0;
+  const int error = X509_STORE_CTX_get_error(verification);
+  const bool goes_on =
+      driver.refuse(verification, error,
+                    diagnose_certificate(error, X509_STORE_CTX_get_error_depth(verification),
+                                         X509_STORE_CTX_get_current_cert(verification),
+                                         driver.context_->settings().role, driver.wanted_name_));
+  return goes_on ? 1 : 0;
 }
 
 int SslDriver::on_new_session(SSL* ssl, SSL_SESSION* session) {
@@ -187,11 +198,13 @@ int SslDriver::on_server_name(SSL* ssl, int* alert, void*) {
     return SSL_TLSEXT_ERR_OK;
   }
   if (!context.settings().refuse_unknown_names) return SSL_TLSEXT_ERR_OK;
-  driver.refuse({Cause::not_allowed,
-                 name == nullptr ? "the client asks for no server name (SNI)"
-                                 : "the client asks for \"" + printable(name) +
-                                       "\", for which there is no certificate",
-                 "add the name to sni in the policy, or set sni_unmatched to \"default\""});
+  const bool goes_on =
+      driver.refuse({Cause::not_allowed,
+                     name == nullptr ? "the client asks for no server name (SNI)"
+                                     : "the client asks for \"" + printable(name) +
+                                           "\", for which there is no certificate",
+                     "add the name to sni in the policy, or set sni_unmatched to \"default\""});
+  if (goes_on) return SSL_TLSEXT_ERR_OK;
   *alert = SSL_AD_UNRECOGNIZED_NAME;
   return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
@@ -206,8 +219,7 @@ int SslDriver::on_staple(SSL* ssl, void*) {
     driver.staple_until_ = *until;
     return 1;
   }
-  driver.refuse(std::move(until.error()));
-  return 0;
+  return driver.refuse(std::move(until.error())) ? 1 : 0;
 }
 
 int SslDriver::on_ticket_key(SSL* ssl, unsigned char* name, unsigned char* iv,

@@ -51,8 +51,12 @@ class SslDriver {
   SSL* ssl() const { return ssl_; }
   TrafficSecrets& secrets() { return secrets_; }
 
-  // Why the peer was refused by us and not by OpenSSL, if it was: its certificate, or
-  // the name that it asked for.
+  // Before the handshake: see Handshake::forgive_peer().
+  void forgive_peer();
+  bool forgives() const { return forgives_; }
+
+  // Why the peer was refused by us and not by OpenSSL, or would have been, if it was:
+  // its certificate, or the name that it asked for.
   std::optional<Failure>& refusal() { return refusal_; }
 
  private:
@@ -61,7 +65,9 @@ class SslDriver {
   static SslDriver& of(const SSL* ssl) { return *static_cast<SslDriver*>(SSL_get_app_data(ssl)); }
   static SslDriver& of(X509_STORE_CTX* verification);
 
+  // Returns whether the handshake goes on all the same.
   bool refuse(Failure failure);
+  bool refuse(X509_STORE_CTX* verification, int error, Failure failure);
   bool accepts_chain(X509_STORE_CTX* verification);
   bool accepts_peer(X509_STORE_CTX* verification);
 
@@ -86,6 +92,7 @@ class SslDriver {
   SessionPtr offered_;
   std::optional<std::time_t> staple_until_;  // client: how long the server's response is good
   std::optional<Failure> refusal_;
+  bool forgives_ = false;
 };
 
 }  // namespace gaiter::engine

@@ -298,6 +298,7 @@ class Connection : public Slot {
   std::atomic<int> connect_error_{0};
   std::atomic<ActiveRule*> rule_ = nullptr;
   std::atomic<ClearText> clear_{};     // what is still possible
+  bool is_observed_ = false;           // mode = "monitor", and the client began TLS
   std::atomic<bool> is_clear_{false};  // state fresh, for good: it turned out so
   sockaddr_in6 remote_{};              // or a sockaddr_in
   uint64_t cookie_ = 0;                // SO_COOKIE; 0 = not protected yet

@@ -80,6 +80,7 @@ Progress Connection::look_for_tls(int fd) {
       clear_ = ClearText::allowed;
       return go_clear(fd, "the client began TLS, which the program itself may speak");
     }
+    is_observed_ = true;
   }
   clear_ = ClearText::never;
   deadline_.store(0, std::memory_order_relaxed);

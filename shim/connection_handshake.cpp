@@ -90,6 +90,7 @@ bool Connection::begin_handshake(int fd) {
   }
   std::string key = rule().is_tls_server() ? "" : session_key(remote(), mine->server_name);
   mine->handshake = engine::Handshake::start(*context, mine->server_name, std::move(key));
+  if (is_observed_) mine->handshake->forgive_peer();
   began_ = process::now();
   state_.store(State::handshaking, std::memory_order_release);
   return true;
@@ -184,6 +185,7 @@ void Connection::install(int fd, engine::Secured secured) {
   reading_.fetched = false;  // the new state is told to all anyway
   settle_inbox();
   log_secured(*this, fd, secured.summary, process::now() - began_);
+  if (secured.forgiven) log_observed(rule(), fd, remote(), &*secured.forgiven);
   state_.store(State::open, std::memory_order_release);
 }
 

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import ssl
 import time
 
 import pytest
@@ -45,6 +46,39 @@ def test_a_client_that_speaks_tls_is_served_tls(redis, ports, server_side, ca):
         assert client.ask() == b"+PONG"
     server_side.secured(1, rule=f"{port}.conf:inbound")
     assert not server_side.log.events("monitor")
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+@pytest.mark.parametrize("who, cause", [("nobody", "no_certificate"), ("expired_client", "expired"),
+                                        ("stranger_client", "untrusted"), ("batch", "not_allowed"),
+                                        ("client", None)])
+def test_a_tls_client_that_would_be_refused_is_served(redis, ports, server_side, ca, pki, place,
+                                                      who, cause, version):
+    port = ports.free()
+    rule = {"client_auth": "required", "allow": ["dns:client.harness"]}
+    server_side.inbound(port, mode="monitor", **rule)
+    redis(port)
+    identity = None if who == "nobody" else getattr(pki, who).files(place, who)
+    with Inline(port, ca=ca, identity=identity, version=version) as client:
+        assert client.ask() == b"+PONG"
+        with Inline(port, ca=ca, session=client) as again:
+            assert again.ask() == b"+PONG"
+            assert not again.resumed()
+    server_side.secured(2)
+    server_side.nothing_refused()
+    if cause is None:
+        assert not server_side.log.events("monitor")
+        return
+    for event in monitored(server_side, 2):
+        assert (event["would"], event["cause"]) == ("refused", cause)
+        assert event["errno"] == "ECONNRESET" and event["reason"] and event["advice"]
+    server_side.inbound(port, **rule)
+    time.sleep(2)
+    with pytest.raises(OSError):
+        with Inline(port, ca=ca, session=client) as client:
+            assert client.ask() == b""
+            raise ConnectionResetError
+    server_side.refused(cause, "ECONNRESET")
 
 
 def test_a_missing_certificate_is_no_outage(redis, ports, server_side, ca):
