@@ -40,10 +40,11 @@ bool concerned(policy::Direction direction) {
   return live::current().concerned(direction);
 }
 
-void prepare_identities() {
+void prepare_identities(const sockaddr* listener) {
   if (geteuid() != 0 || !live::is_in_use() || process::memory_is_borrowed()) return;
   const live::Use use;
   live::current().prepare_outbound();
+  if (listener != nullptr) live::current().prepare_inbound(listener);
 }
 
 }  // namespace gaiter::shim

@@ -41,7 +41,8 @@ inline bool has_rules() {
 
 // While this process may still read keys (listen(2), before chroot(2) or setuid(2)):
 // reads those of connections to others too, if it is one that may give up its rights,
-// and that has asked for a policy at all.
-void prepare_identities();
+// and that has asked for a policy at all. With an address that it listens on, also those
+// of connections that it will accept there as somebody else.
+void prepare_identities(const sockaddr* listener = nullptr);
 
 }  // namespace gaiter::shim

@@ -280,7 +280,7 @@ int hook_listen(int fd, int backlog) {
         return fail_with(EACCES);
       }
     }
-    prepare_identities();
+    prepare_identities(local.get());
   }
   const int result = real::listen(fd, backlog);
   if (result == 0 && is_internet) listeners::add(local.get());

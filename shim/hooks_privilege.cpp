@@ -38,6 +38,7 @@ void read_keys_of(int listener) {
   // What is wrong with them will be said when a connection wants them.
   if (decision.verdict == Verdict::protect) [[maybe_unused]]
     const auto context = decision.rule->context();
+  prepare_identities(local);
 }
 
 // Once for this program image: some daemons change their user at every request.

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "keyring/keyring.h"
+#include "policy/match.h"
 #include "shim/drain.h"
 #include "shim/listeners.h"
 
@@ -113,6 +114,25 @@ std::expected<void, std::string> Snapshot::succeed(Snapshot& before, bool keyrin
     begin_to_drain();
   }
   return {};
+}
+
+void Snapshot::prepare_inbound(const sockaddr* listener) {
+  if (!questions_.user && !questions_.groups) return;
+  constexpr int at_most = 64;
+  const Self self(questions_);
+  int prepared = 0;
+  for (ActiveRule& active : rules_) {
+    const policy::Rule& rule = active.rule();
+    if (!active.inbound() || !active.may_protect() || (rule.users.empty() && rule.groups.empty()))
+      continue;
+    policy::Process process = self.process();
+    if (!rule.users.empty()) process.uid = rule.users.front();
+    if (!rule.groups.empty()) process.gid = rule.groups.front();
+    const auto point = policy::Point::of({policy::Direction::inbound, listener, nullptr, &process});
+    if (!point || policy::mismatch(rule, *point)) continue;
+    static_cast<void>(active.context());
+    if (++prepared == at_most) return;
+  }
 }
 
 void Snapshot::prepare_outbound() {

@@ -46,6 +46,11 @@ class Snapshot {
   // needs. An error is in words, and then this snapshot is not to be used.
   std::expected<void, std::string> succeed(Snapshot& before, bool keyring_changed);
 
+  // Reads the keys that connections accepted at `listener` will need should this process
+  // become another user or group, while it is sure to be allowed to. What fails will
+  // fail when it is needed; of very many rules the first ones are looked at.
+  void prepare_inbound(const sockaddr* listener);
+
   // Reads the keys that connections of this process to others may need, while it is
   // sure to be allowed to. Once; what fails will fail when it is needed.
   void prepare_outbound();

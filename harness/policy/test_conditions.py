@@ -6,7 +6,7 @@ import pwd
 
 import pytest
 
-from harness.lib.inline import Inline, pinged
+from harness.lib.inline import Inline, pinged, wait_until
 from harness.lib.peers import PYTHON
 from harness.lib.ports import wait_listening
 from harness.programs.test_redis import cli, start_redis
@@ -86,6 +86,77 @@ def test_a_user_is_the_one_of_the_moment(processes, ports, client_side, conditio
                              environment=client_side.environment()).text
                for first in ("", drop)]
     assert answers == ["+PONG\n", "Permission denied\n"]
+
+
+DAEMON = """
+import os, socket, sys
+listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+os.setgroups([])
+os.setgid({group})
+os.setuid({user})
+while True:
+    connection = listener.accept()[0]
+    try:
+        if connection.recv(100):
+            connection.sendall(b"+PONG\\r\\n")
+    except OSError:
+        pass
+    connection.close()
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives up root's rights")
+@pytest.mark.parametrize("condition", ['user = "nobody"', 'group = "nogroup"'])
+def test_a_daemon_that_gave_up_its_rights_accepts_as_who_it_is_then(processes, ports, server_side,
+                                                                    ca, condition):
+    """It listens as root, for whom there is another rule; the keys of both are root's."""
+    port = ports.free()
+    nobody = pwd.getpwnam("nobody")
+    text = DAEMON.format(user=nobody.pw_uid, group=nobody.pw_gid)
+    rules(server_side,
+          f'name = "given-up"; direction = "inbound"; local_ports = {port}; {condition}; '
+          'certificate = "server"',
+          f'name = "root"; direction = "inbound"; local_ports = {port}; tls = "off"')
+    server = processes.start([PYTHON, "-I", "-c", text, port],
+                             environment=server_side.environment())
+    wait_listening(port, server)
+    assert pinged(port, ca=ca) == b"+PONG"
+    assert pinged(port) is None
+    server_side.secured(1, rule="given-up")
+
+
+def unified_cgroup():
+    """Where version 2 of cgroups(7) is mounted."""
+    with open("/proc/mounts", encoding="ascii") as mounts:
+        return next((line.split()[1] for line in mounts if line.split()[2] == "cgroup2"), None)
+
+
+@pytest.fixture
+def unit():
+    """The directory of a cgroup that is named as systemd names a service's."""
+    path = os.path.join(unified_cgroup() or "/nowhere", f"gaiter-harness-{os.getpid()}.service")
+    try:
+        os.mkdir(path)
+    except OSError as error:
+        pytest.skip(f"no cgroup can be made: {error}")
+    yield path
+    wait_until(lambda: not open(os.path.join(path, "cgroup.procs"), encoding="ascii").read())
+    os.rmdir(path)
+
+
+def test_a_unit_is_the_one_that_the_cgroup_tells(processes, ports, client_side, unit):
+    port = ports.free()
+    wait_listening(port, start_redis(processes, port))
+    rules(client_side,
+          f'direction = "outbound"; remote_ports = {port}; unit = "{os.path.basename(unit)}"; '
+          'tls = "block"',
+          f'direction = "outbound"; remote_ports = {port}; unit = "gaiter-other-*.service"; '
+          'tls = "required"')
+    ping = [PYTHON, "-I", "-c", PING.format(first=""), port]
+    inside = ["/bin/sh", "-c", f'echo $$ > {unit}/cgroup.procs && exec "$@"', "sh", *ping]
+    under = client_side.environment()
+    assert processes.run(ping, environment=under).text == "+PONG\n"
+    assert processes.run(inside, environment=under).text == "Permission denied\n"
 
 
 SANDBOX = """
