@@ -27,6 +27,7 @@
 namespace gaiter::shim {
 
 class ActiveRule;
+class CallDeadline;
 enum class ClearText : uint8_t;
 struct Registration;
 
@@ -90,11 +91,18 @@ struct Writing {
   bool finish = false;                    // shutdown(2) is due when the outbox is empty
   bool behind_finished = false;           // client, TLS 1.3: nothing of the program's was sent
   int64_t rekey_at = 0;  // when the policy wants new keys (process::now()); 0 = never
-  // A send is under way. If the next to hold the lock finds this, it was cut off,
-  // and nobody knows how much of it has left.
+  // A send is under way. If the next to hold the lock finds this, it was cut off, and has
+  // given the socket more than it could tell, perhaps: see Flight.
   bool sending = false;
   engine::WriteState state{};
   Outbox outbox{};
+};
+
+// What is being sent, under the lock of Writing (apart, as that fills its cache lines).
+struct Flight {
+  uint32_t given = 0;           // bytes to the socket, ever, modulo 2^32
+  uint32_t batch = 0;           // the block's number; 0 = the outbox
+  uint32_t at = 0, length = 0;  // of the batch
 };
 
 // The outcome of driving a connection without waiting.
@@ -275,16 +283,17 @@ class Connection : public Slot {
   engine::TicketSink ticket_sink();
 
   bool append(const uint8_t* data, size_t length, bool deferred);
-  bool flush(int fd, int flags);
+  bool flush(int fd, int flags, int64_t until = 0);
   void pay_debts();
   void start_rekey_clock();
   void settle_debts(int fd);
   void send_alert(int fd, engine::Alert alert);
   void release_outbox();
   void take_deferred(Batch& batch);
-  int ready_to_write(int fd, int flags);
+  int ready_to_write(int fd, int flags, const CallDeadline& deadline);
   ssize_t write_locked(int fd, LockResult lock, engine::IovCursor& from, size_t length, int flags);
-  ssize_t transmit_file_locked(int fd, int in, off_t* offset, size_t count);
+  ssize_t transmit_file_locked(int fd, int in, off_t* offset, size_t count,
+                               const CallDeadline& deadline);
   size_t send_batch(int fd, Batch& batch, size_t plaintext, int flags, int64_t until);
   ssize_t send_until(int fd, const uint8_t* data, size_t length, int flags, int64_t until);
   void push_behind_finished(int fd);
@@ -292,6 +301,7 @@ class Connection : public Slot {
   ssize_t send_sealed(int fd, const uint8_t* data, size_t length, int flags);
   size_t keep_unsent(Batch& batch, size_t sent);
   bool is_torn(int fd, LockResult result);
+  bool recover_output(int fd);
 
   std::atomic<State> state_{State::fresh};
   std::atomic<int> error_{0};
@@ -305,6 +315,7 @@ class Connection : public Slot {
   std::atomic<int64_t> deadline_{0};
   std::atomic<uint32_t> steps_{0};  // of the handshake, by whichever process
   int64_t began_ = 0;
+  Flight flight_;
 
   alignas(64) Reading reading_;
   alignas(64) Writing writing_;

@@ -26,6 +26,11 @@ int Connection::shut_down(int fd, int how) {
   const bool said =
       how != SHUT_RD && say_goodbye(fd, is_blocking(fd) ? process::now() + close_timeout() : 0);
   if (how != SHUT_RD) writing_.shut = true;
+  // To the kernel every shutdown(2) is an edge.
+  struct Edge {
+    Connection& connection;
+    ~Edge() { epoll_state_changed(connection); }
+  } const edge{*this};
   const bool kernel_knows = how != SHUT_WR && !stop_reading();
   // The FIN goes behind what the socket did not take yet, whenever that leaves.
   LockGuard guard(writing_.lock, false);
@@ -50,7 +55,6 @@ bool Connection::stop_reading() {
   reading_.shut = true;
   if (!guard.held()) return false;
   settle_inbox();
-  epoll_state_changed(*this);
   return reading_.pollers == 0 && reading_.other_pollers == 0;
 }
 

@@ -225,8 +225,10 @@ ssize_t Connection::read_locked(int fd, LockResult lock, IovCursor& sink, int fl
       return total != 0 ? static_cast<ssize_t>(total) : -1;
     }
     const bool may_wait = (flags & MSG_DONTWAIT) == 0 && (total == 0 || all) && !reading_.shut;
-    if (may_wait && writing_.urgent.load(std::memory_order_relaxed) && !await_input(fd))
-      return total != 0 ? static_cast<ssize_t>(total) : -1;
+    if (may_wait && writing_.urgent.load(std::memory_order_relaxed)) {
+      if (!await_input(fd)) return total != 0 ? static_cast<ssize_t>(total) : -1;
+      has_waited = true;
+    }
     const int64_t until = may_wait && has_waited ? deadline.of(fd) : 0;
     if (until != 0 && !await_more(fd, until)) return total != 0 ? static_cast<ssize_t>(total) : -1;
     has_waited = may_wait;

@@ -5,8 +5,10 @@
 #include <sys/ioctl.h>
 
 #include <cstddef>
+#include <utility>
 
 #include "shim/connection.h"
+#include "shim/epoll_set.h"
 #include "shim/real.h"
 #include "shim/refusal.h"
 
@@ -42,11 +44,43 @@ void Connection::recover_input(int fd) {
   break_off(fd, "internal", "a read was cut off, and what it took is lost");
 }
 
-// Whether a write was cut off: then half a record may have left, and no other can
-// follow it.
+// What the send did not get to leaves first, as it is: nothing that may have left is ever
+// sealed anew. To the program all of it was sent, as it may be on plain TCP.
+bool Connection::recover_output(int fd) {
+  tcp_info info{};
+  socklen_t length = sizeof info;
+  if (real::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) != 0 ||
+      length < offsetof(tcp_info, tcpi_bytes_retrans) + sizeof info.tcpi_bytes_retrans) {
+    return false;
+  }
+  const auto given = static_cast<uint32_t>(info.tcpi_bytes_sent - info.tcpi_bytes_retrans +
+                                           info.tcpi_notsent_bytes);
+  const uint32_t left = given - flight_.given;
+  Outbox& outbox = writing_.outbox;
+  if (flight_.batch != 0) {
+    void* const data = arena::at(arena::Block::batch, std::exchange(flight_.batch, 0));
+    const uint32_t at = flight_.at;
+    release_outbox();
+    outbox = {static_cast<uint8_t*>(data), arena::Block::batch, at, flight_.length - at, false};
+  }
+  if (left > outbox.length) return false;
+  outbox.at += left;
+  outbox.length -= left;
+  outbox.deferred = false;
+  flight_.given = given;
+  writing_.sending = false;
+  if (outbox.length == 0) release_outbox();
+  writing_.urgent.store(outbox.urgent(), std::memory_order_release);
+  if (outbox.urgent()) epoll_outbox_waits(*this);
+  return true;
+}
+
+// Whether a write was cut off that cannot be finished: half a record may have left, and no
+// other can follow it.
 bool Connection::is_torn(int fd, LockResult result) {
   if (state() == State::failed) return true;
-  if (result != LockResult::acquired_from_dead && !writing_.sending) return false;
+  if (result != LockResult::acquired_from_dead && (!writing_.sending || recover_output(fd)))
+    return false;
   break_off(fd, "internal", "a write was cut off in the middle of a record");
   return true;
 }

@@ -46,6 +46,7 @@ class Batch {
   uint8_t* data() const { return data_; }
   uint8_t* end() const { return data_ + length; }
   uint8_t* give_up() { return std::exchange(data_, nullptr); }
+  void take_back(uint8_t* data) { data_ = data; }
   std::span<const Record> records() const { return {records_, count_}; }
 
   void add(size_t plaintext, size_t sealed, uint64_t sequence) {
@@ -66,94 +67,6 @@ class Batch {
   Record records_[max_records];
   size_t count_ = 0;
 };
-
-void Connection::release_outbox() {
-  Outbox& outbox = writing_.outbox;
-  if (outbox.data != nullptr) arena::release(outbox.block, outbox.data);
-  outbox = {};
-  writing_.urgent.store(false, std::memory_order_release);
-}
-
-// Puts sealed bytes behind those that wait.
-bool Connection::append(const uint8_t* data, size_t length, bool deferred) {
-  if (length == 0) return true;
-  Outbox& outbox = writing_.outbox;
-  const bool was_waiting = outbox.length != 0;
-  if (outbox.data == nullptr || outbox.at + outbox.length + length > arena::size_of(outbox.block)) {
-    const size_t needed = outbox.length + length;
-    if (needed > arena::batch_size) return false;
-    const auto block = needed <= arena::page_size ? arena::Block::page : arena::Block::batch;
-    auto* const fresh = static_cast<uint8_t*>(arena::allocate(block));
-    if (fresh == nullptr) return false;
-    if (was_waiting) std::memcpy(fresh, outbox.data + outbox.at, outbox.length);
-    const Outbox moved{fresh, block, 0, outbox.length, outbox.deferred};
-    release_outbox();
-    outbox = moved;
-  }
-  std::memcpy(outbox.data + outbox.at + outbox.length, data, length);
-  outbox.length += static_cast<uint32_t>(length);
-  outbox.deferred = deferred && (!was_waiting || outbox.deferred);
-  writing_.urgent.store(outbox.urgent(), std::memory_order_release);
-  return true;
-}
-
-// Sends what waits; true if nothing is left, else errno.
-bool Connection::flush(int fd, int flags) {
-  Outbox& outbox = writing_.outbox;
-  while (outbox.length != 0) {
-    const ssize_t sent =
-        send_sealed(fd, outbox.data + outbox.at, outbox.length, flags & MSG_DONTWAIT);
-    if (sent < 0) {
-      if (errno == EINTR && (flags & MSG_DONTWAIT) != 0) continue;
-      return false;
-    }
-    outbox.deferred = false;
-    outbox.at += static_cast<uint32_t>(sent);
-    outbox.length -= static_cast<uint32_t>(sent);
-  }
-  release_outbox();
-  if (writing_.finish) {
-    writing_.finish = false;
-    real::shutdown(fd, SHUT_WR);
-  }
-  return true;
-}
-
-// send(2) without SIGPIPE.
-ssize_t Connection::send_sealed(int fd, const uint8_t* data, size_t length, int flags) {
-  // A number that was closed meanwhile may lead to another connection by now.
-  if (!fd_table::leads_to(fd, *this)) {
-    errno = EBADF;
-    return -1;
-  }
-  writing_.sending = true;
-  ssize_t sent;
-  {
-    const Parked parked(writing_.lock);
-    sent = real::send(fd, data, length, flags | MSG_NOSIGNAL);
-  }
-  writing_.sending = false;
-  return sent;
-}
-
-// As a blocking send_sealed(), which ends at that time.
-ssize_t Connection::send_until(int fd, const uint8_t* data, size_t length, int flags,
-                               int64_t until) {
-  size_t total = 0;
-  for (;;) {
-    const ssize_t sent = send_sealed(fd, data + total, length - total, flags | MSG_DONTWAIT);
-    if (sent > 0) total += static_cast<size_t>(sent);
-    if (total == length || (sent < 0 && errno != EAGAIN)) break;
-    const int64_t left = std::max<int64_t>(until - process::now(), 0);
-    const timespec time{left / 1'000'000'000, left % 1'000'000'000};
-    pollfd one{fd, POLLOUT, 0};
-    const Parked parked(writing_.lock);
-    const int got = real::ppoll(&one, 1, &time, nullptr);
-    if (got == 0) errno = EAGAIN;
-    if (got <= 0) break;
-  }
-  return total != 0 ? static_cast<ssize_t>(total) : -1;
-}
 
 void Connection::send_alert(int fd, engine::Alert alert) {
   LockGuard guard(writing_.lock, false);
@@ -208,8 +121,15 @@ void Connection::push_behind_finished(int fd) {
 // Sends a batch that holds `plaintext` bytes of the program's. Returns how many of
 // them are gone, fewer if the socket took no more; 0 with errno if none are.
 size_t Connection::send_batch(int fd, Batch& batch, size_t plaintext, int flags, int64_t until) {
-  const ssize_t sent = until == 0 ? send_sealed(fd, batch.data(), batch.length, flags)
-                                  : send_until(fd, batch.data(), batch.length, flags, until);
+  // If this send is cut off, the batch lives on (connection_recovery.cpp).
+  uint8_t* const data = batch.give_up();
+  flight_.batch = arena::number_of(arena::Block::batch, data);
+  flight_.at = 0;
+  flight_.length = batch.length;
+  const ssize_t sent = until == 0 ? send_sealed(fd, data, batch.length, flags)
+                                  : send_until(fd, data, batch.length, flags, until);
+  flight_.batch = 0;
+  batch.take_back(data);
   if (sent > 0 && writing_.behind_finished) push_behind_finished(fd);
   if (sent == static_cast<ssize_t>(batch.length)) return plaintext;
   if (sent < 0 && errno != EAGAIN && errno != EINTR) return 0;
@@ -243,13 +163,13 @@ ssize_t Connection::transmit(int fd, IovCursor from, size_t length, int flags) {
 }
 
 // Whether new data may be sealed now; if not, -1 and errno (0 = go on).
-int Connection::ready_to_write(int fd, int flags) {
+int Connection::ready_to_write(int fd, int flags, const CallDeadline& deadline) {
   if (writing_.ended) {
     if (!writing_.drained) return static_cast<int>(broken_pipe(flags));
     errno = ECONNRESET;
     return -1;
   }
-  if (writing_.outbox.urgent() && !flush(fd, flags)) {
+  if (writing_.outbox.urgent() && !flush(fd, flags, deadline.of(fd))) {
     if (errno == EPIPE) return static_cast<int>(broken_pipe(flags));
     return -1;
   }
@@ -275,7 +195,7 @@ ssize_t Connection::write_locked(int fd, LockResult lock, IovCursor& from, size_
   if (length == 0) return writing_.ended ? broken_pipe(flags) : 0;
   const CallDeadline deadline(SO_SNDTIMEO, flags);
   bool has_waited = writing_.outbox.urgent();
-  if (ready_to_write(fd, flags) != 0) return -1;
+  if (ready_to_write(fd, flags, deadline) != 0) return -1;
   size_t total = 0;
   while (length != 0) {
     Batch batch;
@@ -329,13 +249,14 @@ ssize_t Connection::transmit_file(int fd, int in, off_t* offset, size_t count) {
     errno = error();
     return -1;
   }
-  if (ready_to_write(fd, 0) != 0) return -1;
-  return transmit_file_locked(fd, in, offset, count);
+  const CallDeadline deadline(SO_SNDTIMEO, 0);
+  if (ready_to_write(fd, 0, deadline) != 0) return -1;
+  return transmit_file_locked(fd, in, offset, count, deadline);
 }
 
 // sendfile(2): what is read from the file lies where it is then sealed in place.
-ssize_t Connection::transmit_file_locked(int fd, int in, off_t* offset, size_t count) {
-  const CallDeadline deadline(SO_SNDTIMEO, 0);
+ssize_t Connection::transmit_file_locked(int fd, int in, off_t* offset, size_t count,
+                                         const CallDeadline& deadline) {
   bool has_waited = false;
   size_t total = 0;
   off_t at_offset = offset != nullptr ? *offset : 0;

@@ -119,6 +119,8 @@ class Generator:
             events = f" {self.random.choice(EPOLL):#x}"
         self.put(here, f"epoll {what} {slot}{events}", everywhere=what == "wait")
         if what == "add":
+            if here.said_end and not here.registered:
+                self.put(here, f"settle {slot}", everywhere=False)
             here.registered.add(slot)
         if what == "del":
             here.registered.discard(slot)
@@ -147,7 +149,8 @@ class Generator:
         self.put(here, f"shutdown {self.slot(here)} {how}", everywhere=False)
         if how != 0:
             here.said_end = there.heard_end = True
-            self.put(there, f"acknowledge {self.slot(there)}", everywhere=False)
+            if here.registered:
+                self.put(here, f"settle {self.slot(here)}", everywhere=False)
         if how != 1:
             here.is_deaf = True
 

@@ -323,10 +323,16 @@ static void perform(char* text) {
   } else if (strcmp(name, "nonblock") == 0) {
     int on = (int)number;
     say_result(ioctl(fds[slot], FIONBIO, &on));
-  } else if (strcmp(name, "acknowledge") == 0) {
-    // The acknowledgement of a FIN is an edge at the other end, whenever it comes.
-    const int on = 1;
-    setsockopt(fds[slot], IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
+  } else if (strcmp(name, "settle") == 0) {
+    // The acknowledgement of our FIN is an edge, whenever it comes.
+    struct tcp_info info = {0};
+    socklen_t length = sizeof info;
+    for (int i = 0; i < 300; i++, usleep(1000)) {
+      getsockopt(fds[slot], IPPROTO_TCP, TCP_INFO, &info, &length);
+      if (info.tcpi_state != TCP_FIN_WAIT1 && info.tcpi_state != TCP_LAST_ACK &&
+          info.tcpi_state != TCP_CLOSING)
+        break;
+    }
   } else if (strcmp(name, "timeout") == 0) {
     struct timeval time = {0, (suseconds_t)number * 1000};
     say_result(setsockopt(fds[slot], SOL_SOCKET, SO_RCVTIMEO, &time, sizeof time));

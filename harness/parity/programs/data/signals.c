@@ -193,11 +193,67 @@ static void jumps_out_of_connect(int fd, bool subject) {
     if (s >= 0) read(s, buffer, 1);
   }
   say("out");
-  if (s >= 0) tell("close", close(s)); else say("close: 0");
+  if (s >= 0)
+    tell("close", close(s));
+  else
+    say("close: 0");
   hand_over();
 }
 
-const struct scenario signal_cases[] = {{"interrupted_receive", interrupted_receive, false},
+// ---- a send that its thread leaves ----
+
+static uint8_t stream[4 << 20];
+
+// Whether what comes is the beginning of the stream, and then the word.
+static bool hears_beginning_and(int fd, const char* word) {
+  static uint8_t heard[sizeof stream + 100];
+  const size_t length = read_exactly(fd, heard, sizeof heard), tail = strlen(word);
+  fill_stream(stream, sizeof stream, 0);
+  return length > tail && length < sizeof stream && memcmp(heard, stream, length - tail) == 0 &&
+         memcmp(heard + length - tail, word, tail) == 0;
+}
+
+static void* send_stream(void* fd) {
+  return (void*)(intptr_t)write(*(int*)fd, stream, sizeof stream);
+}
+
+static void left_in_send(int fd, bool subject, bool by_jump) {
+  small_buffers(fd);
+  if (!subject) {
+    yield();
+    report(hears_beginning_and(fd, "and on"));
+    await_turn();
+    return;
+  }
+  fill_stream(stream, sizeof stream, 0);
+  if (by_jump) {
+    signal(SIGALRM, jump);
+    if (sigsetjmp(way_out, 1) == 0) {
+      alarm_in(200);
+      tell("never", write(fd, stream, sizeof stream));
+    }
+  } else {
+    pthread_t thread;
+    void* result;
+    pthread_create(&thread, NULL, send_stream, &fd);
+    nap(200);
+    pthread_cancel(thread);
+    pthread_join(thread, &result);
+    say("%s", result == PTHREAD_CANCELED ? "cancelled" : "ended");
+  }
+  hand_over();
+  tell("write", write(fd, "and on", 6));
+  tell("shutdown", shutdown(fd, SHUT_WR));
+  say("heard: %d", (int)reported());
+  hand_over();
+}
+
+static void jumps_out_of_send(int fd, bool subject) { left_in_send(fd, subject, true); }
+static void cancelled_in_send(int fd, bool subject) { left_in_send(fd, subject, false); }
+
+const struct scenario signal_cases[] = {{"jumps_out_of_send", jumps_out_of_send, false},
+                                        {"cancelled_in_send", cancelled_in_send, false},
+                                        {"interrupted_receive", interrupted_receive, false},
                                         {"interrupted_send", interrupted_send, false},
                                         {"writes_from_handler", writes_from_handler, false},
                                         {"stormed", stormed, false},
