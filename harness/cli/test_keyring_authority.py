@@ -197,7 +197,7 @@ def documented(heading):
     with open(os.path.join(gaiter.REPOSITORY, "docs", "keyring.md"), encoding="utf-8") as guide:
         section = guide.read().partition(f"## {heading}\n")[2].partition("\n## ")[0]
     found = re.findall(r"On `([a-z.]+)`:\n\n```\n(.*?)```", section, flags=re.S)
-    return [(host, block.splitlines()) for host, block in found]
+    return [(host, block.replace("\\\n", "").splitlines()) for host, block in found]
 
 
 @pytest.mark.limit(120)
