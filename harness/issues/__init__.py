@@ -1,1 +1,1 @@
-"""One regression test for each reported fault, named by its number."""
+"""One test for each bug that other libraries of this kind had, named by project and number."""
