@@ -2,6 +2,7 @@
 // refuse, what is no TLS or bad TLS, contexts that cannot be made.
 #include "engine/handshake.h"
 
+#include <optional>
 #include <random>
 
 #include "tests/handshake_fixture.h"
@@ -78,6 +79,36 @@ void a_peer_that_leaves_is_not_a_refusal(void**) {
   must_fail(*handshake, step.state, Cause::peer_closed, "close_notify");
 }
 
+// ---- peers that are forgiven ----
+
+void a_client_that_is_forgiven_is_let_in_and_told_of(void**) {
+  const struct {
+    const Issued* shown;
+    std::optional<Cause> forgiven;
+  } cases[] = {{nullptr, Cause::no_certificate},
+               {&world().stranger, Cause::untrusted},
+               {&world().client, std::nullopt}};
+  const ContextRef ours = server_context(PeerCertificate::required);
+  for (const auto& one : cases) {
+    for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+      const ContextPtr theirs =
+          foreign_context({.role = Role::client, .version = version, .identity = one.shown});
+      ForeignPeer peer(theirs.get());
+      const auto handshake = start(ours, "");
+      handshake->forgive_peer();
+      Secured secured = secure(*handshake, peer);
+      assert_true(secured.forgiven.has_value() == one.forgiven.has_value());
+      if (one.forgiven) assert_true(secured.forgiven->cause == *one.forgiven);
+      assert_true(secured.deferred.empty());  // no ticket
+      must_talk(secured, peer);
+      // The next one is judged as ever.
+      if (!one.forgiven) continue;
+      const Attempt unforgiven = attempt_by(ours, one.shown, version);
+      must_fail(*unforgiven.handshake, unforgiven.state, *one.forgiven, "certificate");
+    }
+  }
+}
+
 // ---- no TLS, or bad TLS ----
 
 Data bytes(std::string_view text) { return {text.begin(), text.end()}; }
@@ -99,8 +130,7 @@ void what_is_no_tls_is_named(void**) {
   };
   for (const auto& one : cases) {
     for (const Role role : {Role::client, Role::server}) {
-      const auto handshake =
-          start(role == Role::client ? context(Ours{}) : server_context());
+      const auto handshake = start(role == Role::client ? context(Ours{}) : server_context());
       if (role == Role::client) advance(*handshake, {});
       const Step step = advance(*handshake, bytes(one.sent));
       must_fail(*handshake, step.state, Cause::not_tls, one.words);
@@ -254,6 +284,7 @@ int main() {
       cmocka_unit_test(old_versions_and_suites_are_refused),
       cmocka_unit_test(a_peer_that_refuses_is_quoted),
       cmocka_unit_test(a_peer_that_leaves_is_not_a_refusal),
+      cmocka_unit_test(a_client_that_is_forgiven_is_let_in_and_told_of),
       cmocka_unit_test(what_is_no_tls_is_named),
       cmocka_unit_test(records_that_are_too_long_are_refused),
       cmocka_unit_test(records_of_a_wrong_kind_are_refused),

@@ -5,9 +5,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstring>
 #include <filesystem>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "policy/policy.h"
@@ -302,6 +304,31 @@ void links_on_the_way(void**) {
          folder.path("link") + blame + "to root: chown -h root " + folder.path("link"));
 }
 
+// Somebody exchanges a file while it is read: the good one is read, or none.
+void a_file_that_is_exchanged_meanwhile(void**) {
+  Folder folder;
+  folder.write("policy/80.conf", section);
+  folder.write("forged", "outbound = { tls = \"off\"; };");
+  chmod(folder.path("forged").c_str(), 0666);
+  const std::string file = folder.path("policy/80.conf"), good = folder.path("good"),
+                    link = folder.path("link");
+  std::atomic<bool> done = false;
+  std::thread attacker([&] {
+    while (!done) {
+      folder.write("good", section);
+      rename(good.c_str(), file.c_str());
+      symlink(folder.path("forged").c_str(), link.c_str());
+      rename(link.c_str(), file.c_str());
+    }
+  });
+  for (int i = 0; i < 2000; i++) {
+    const auto policy = Policy::load({folder.path("policy"), ""});
+    if (policy) expect(policy->rules().at(0).name, "80.conf:inbound");
+  }
+  done = true;
+  attacker.join();
+}
+
 void relative_to_the_working_directory(void**) {
   Folder folder;
   folder.write("p/80.conf", section);
@@ -381,6 +408,7 @@ int main(int argc, char** argv) {
       cmocka_unit_test(wrong_owners),
       cmocka_unit_test(folders_above),
       cmocka_unit_test(links_on_the_way),
+      cmocka_unit_test(a_file_that_is_exchanged_meanwhile),
       cmocka_unit_test(relative_to_the_working_directory),
       cmocka_unit_test(includes),
       cmocka_unit_test(includes_without_end),

@@ -8,6 +8,7 @@ import re
 import pytest
 
 from harness.lib.peers import VERSIONS, curl
+from harness.lib.pki import issue
 from harness.lib.ports import wait_listening
 
 SECRET = os.urandom(32).hex().encode()
@@ -161,6 +162,25 @@ def test_curl_with_https(protected, relay, processes, place, ca, pki, server_sid
     assert fetched(place) == WHOLE
     wire.prove(connections=1)
     server_side.secured(1, version=f"TLSv{version}")
+
+
+@pytest.mark.tls_only
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_certificate_for_each_name(start, processes, ports, place, ca, pki, side, version):
+    """SNI: curl verifies the name, so a wrong certificate would be an error."""
+    port = ports.free()
+    names = {"one": "one.harness", "two": "two.harness"}
+    server_side = side("server", {label: issue(name, pki.ca, [name])
+                                  for label, name in names.items()}, {"ca": pki.ca})
+    server_side.inbound(port, certificate="one", sni={'"two.harness"': "two"})
+    start(port, files(place, port), server_side.environment())
+    for name, status in [("one.harness", 0), ("two.harness", 0), ("three.harness", 60)]:
+        done = processes.run(
+            curl(f"https://{name}:{port}/file", ca, version,
+                 extra=("-o", place + "/got", "--resolve", f"{name}:{port}:127.0.0.1")),
+            check=False)
+        assert done.status == status, done.description
+        assert fetched(place) == WHOLE
 
 
 @pytest.mark.tls_only

@@ -9,6 +9,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from harness.lib import peers
+from harness.lib.inline import pinged
 from harness.lib.peers import VERSIONS
 from harness.lib.ports import wait_listening
 
@@ -156,6 +157,15 @@ def test_redis(processes, ports, server_side, callers):
     assert "PONG" not in refused.text
     event, = server_side.refused("not_allowed", RESET)
     assert "dns:client.harness" in event["reason"]
+
+
+def test_redis_and_an_expired_client(processes, ports, place, server_side, ca, pki):
+    port = ports.free()
+    server_side.inbound(port, client_auth="required", allow="any-trusted")
+    wait_listening(port, start_redis(processes, port, server_side.environment()))
+    assert pinged(port, ca=ca, identity=pki.client.files(place, "good")) == b"+PONG"
+    assert pinged(port, ca=ca, identity=pki.expired_client.files(place, "expired")) is None
+    server_side.refused("expired", RESET)
 
 
 def test_nginx(processes, ports, place, server_side, callers):
