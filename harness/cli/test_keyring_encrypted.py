@@ -5,7 +5,8 @@ import pytest
 from harness.cli.command import run
 from harness.cli.keyring_fixture import Keyring, openssl, public_key, sign_by_openssl
 
-pytestmark = pytest.mark.tls_only
+# To derive a key from a passphrase is slow by design.
+pytestmark = [pytest.mark.tls_only, pytest.mark.limit(300)]
 
 ENCRYPTED = "-----BEGIN ENCRYPTED PRIVATE KEY-----"
 

@@ -89,7 +89,7 @@ def test_a_full_disk_leaves_all_or_nothing(made, tmp_path, verb):
             ["unshare", "--mount", "sh", "-c", SCRIPT, "sh", place, made.path, str(room), left,
              gaiter.COMMAND, "keyring", "--keyring", place / "keyring", *words], cwd=tmp_path,
             env=environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True,
-            timeout=60, check=False))
+            timeout=200, check=False))
         if result.code == 77:
             pytest.skip("no mount namespace here")
         assert result.code in (0, 2), (room, result.code, result.out, result.err)
