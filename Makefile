@@ -144,10 +144,11 @@ $B/gaiter: $(CLI_OBJECTS) $(CORE_OBJECTS)
 
 # A unit test may use every part but the hooks themselves.
 TESTABLE_OBJECTS = $(filter-out $B/obj/shim/unwind.o $B/obj/shim/hooks%.o $B/obj/shim/start.o,$(SHIM_OBJECTS))
+$B/tests/test_convert: $(filter-out $B/obj/cli/main.o,$(CLI_OBJECTS))
 $B/tests/%: $B/obj/tests/%.o $(CORE_OBJECTS) $(TESTABLE_OBJECTS)
 	@mkdir -p $(@D)
 	$(say) link $@
-	$(Q)$(CXX) -o $@ $< $(CORE_OBJECTS) $(TESTABLE_OBJECTS) $(SANITIZE_LDFLAGS) -Wl,--gc-sections $(LIBS) -lcmocka
+	$(Q)$(CXX) -o $@ $(filter %.o,$^) $(SANITIZE_LDFLAGS) -Wl,--gc-sections $(LIBS) -lcmocka
 
 .PHONY: unit-binaries
 unit-binaries: $(UNIT_TESTS)
