@@ -29,7 +29,7 @@ int Connection::shut_down(int fd, int how) {
   // To the kernel every shutdown(2) is an edge.
   struct Edge {
     Connection& connection;
-    ~Edge() { epoll_state_changed(connection); }
+    ~Edge() { epoll_shut_down(connection); }
   } const edge{*this};
   const bool kernel_knows = how != SHUT_WR && !stop_reading();
   // The FIN goes behind what the socket did not take yet, whenever that leaves.

@@ -195,6 +195,16 @@ void epoll_state_changed(Connection& connection) {
   });
 }
 
+void epoll_shut_down(Connection& connection) {
+  for_each_armed(connection, [&](Registration& entry) {
+    uint32_t edge = connection.output_waits() ? 0 : entry.events & EPOLLOUT;
+    if (connection.read_hint() != Reading::Hint::nothing) edge |= EPOLLIN;
+    if (edge == 0) return;
+    entry.pending |= edge;
+    announce(entry);
+  });
+}
+
 void epoll_data_arrived(Connection& connection, const Registration* asking) {
   for_each_armed(connection, [&](Registration& entry) {
     if (&entry == asking || (entry.events & (EPOLLIN | EPOLLRDNORM | EPOLLRDHUP)) == 0) return;

@@ -94,8 +94,10 @@ bool epoll_has_news(EpollSet& set);
 // Ends the handshakes whose time is up.
 void epoll_expire(EpollSet& set);
 
-// The connection became open or failed outside epoll_wait, or was shut down.
+// The connection became open or failed outside epoll_wait.
 void epoll_state_changed(Connection& connection);
+// shutdown(2), which is an edge of whatever there is to see.
+void epoll_shut_down(Connection& connection);
 // Data was read ahead that the sleepers of all registrations but `asking` (or
 // nullptr) must hear of.
 void epoll_data_arrived(Connection& connection, const Registration* asking);
