@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "shim/connection.h"
+#include "shim/epoll_set.h"
 #include "shim/real.h"
 
 namespace gaiter::shim {
@@ -114,6 +115,8 @@ ssize_t Connection::readable_bytes(int fd) {
   errno = saved_errno;
   const auto length = static_cast<ssize_t>(reading_.inbox.plain_length);
   settle_inbox();
+  // What does not fit in the inbox is not counted. Who counts then reads no further (nginx).
+  if (!reading_.drained) epoll_rest_uncounted(*this);
   return length;
 }
 

@@ -214,6 +214,15 @@ void epoll_data_arrived(Connection& connection, const Registration* asking) {
   });
 }
 
+void epoll_rest_uncounted(Connection& connection) {
+  for_each_armed(connection, [](Registration& entry) {
+    if ((entry.events & EPOLLET) == 0) return;
+    entry.told = 0;
+    entry.pending |= EPOLLIN | ask_kernel;
+    announce(entry);
+  });
+}
+
 void epoll_data_taken(Connection& connection) {
   connection.kicked.store(false, std::memory_order_relaxed);
   for_each_armed(connection, [](Registration& entry) {

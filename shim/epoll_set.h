@@ -101,6 +101,9 @@ void epoll_shut_down(Connection& connection);
 // Data was read ahead that the sleepers of all registrations but `asking` (or
 // nullptr) must hear of.
 void epoll_data_arrived(Connection& connection, const Registration* asking);
+// The program was told how much it can read, and more has come than that: of the rest
+// another edge must tell.
+void epoll_rest_uncounted(Connection& connection);
 // What was read ahead has been read: sets are not to be woken by it any more.
 void epoll_data_taken(Connection& connection);
 // Sealed bytes began to wait for room in the socket.

@@ -94,5 +94,29 @@ static void leftover_leaves(void) {
   await_peer();
 }
 
-const struct scenario edge_cases[] = {
-    CASE(edges), CASE(edge_of_room), CASE(level_of_room), CASE(leftover_leaves), {0}};
+// Who asks how much there is, and reads no further, waits for an edge of what came since.
+static void edge_of_what_was_not_counted(void) {
+  const int fd = open_one(0);
+  const int ep = epoll_create1(0);
+  add(ep, fd, EPOLLIN | EPOLLET, 1);
+  order("send 0 300000");
+  nap(50);
+  int total = 0;
+  while (total < 300000) {
+    struct epoll_event event;
+    int amount = 0;
+    if (epoll_wait(ep, &event, 1, 5000) != 1) die("no edge");
+    ioctl(fd, FIONREAD, &amount);
+    read_exactly(fd, (size_t)amount);
+    total += amount;
+  }
+  printf("%d bytes\n", total);
+  await_peer();
+}
+
+const struct scenario edge_cases[] = {CASE(edges),
+                                      CASE(edge_of_room),
+                                      CASE(level_of_room),
+                                      CASE(leftover_leaves),
+                                      CASE(edge_of_what_was_not_counted),
+                                      {0}};
