@@ -15,14 +15,14 @@ void ping(int fd, const char* when);
 void finish(void);
 
 // A case whose peer is the usual one.
-#define WITH_ECHO(name)                           \
-  static void name##_subject(int fd);             \
-  static void name(int fd, bool subject) {        \
-    if (subject)                                  \
-      name##_subject(fd);                         \
-    else                                          \
-      echo(fd);                                   \
-  }                                               \
+#define WITH_ECHO(name)                    \
+  static void name##_subject(int fd);      \
+  static void name(int fd, bool subject) { \
+    if (subject)                           \
+      name##_subject(fd);                  \
+    else                                   \
+      echo(fd);                            \
+  }                                        \
   static void name##_subject(int fd)
 
 extern const struct scenario startup_cases[], process_control_cases[], lifetime_cases[],

@@ -20,7 +20,8 @@ const char* talk(const char* port) {
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   close(987);
   const int fd = socket(AF_INET, SOCK_STREAM, 0);
-  if (connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) return "no connection";
+  if (connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
+    return "no connection";
   char answer[sizeof secret] = "";
   if (write(fd, secret, sizeof secret) != sizeof secret) return "nothing written";
   if (recv(fd, answer, sizeof answer, MSG_WAITALL) != sizeof answer) return "nothing read";
