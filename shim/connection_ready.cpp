@@ -150,7 +150,7 @@ bool Connection::let_pollers_see(int fd, int flags) {
   }
   const Parked parked(reading_.lock);
   for (timespec nap{0, 100'000}; reading_.pollers != 0; nap.tv_nsec *= 2) {
-    if (nap.tv_nsec > 200'000'000) {
+    if (nap.tv_nsec > 800'000'000) {
       reading_.pollers = 0;  // one was killed in his sleep, or left it by a longjmp
       break;
     }

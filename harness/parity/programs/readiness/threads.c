@@ -37,7 +37,7 @@ static void sleepers(void) {
 }
 
 // Makes it likely that the others, on the same processor, are the first to run.
-static void be_slow(void) { setpriority(PRIO_PROCESS, (id_t)gettid(), 19); }
+static void be_slow(void) { setpriority(PRIO_PROCESS, (id_t)gettid(), 10); }
 
 static void share_a_processor(void) {
   cpu_set_t one;
