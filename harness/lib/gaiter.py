@@ -63,6 +63,8 @@ class Side:
                 assert event.get(key) == value, f"{key} is not {value!r} in: {event.text}"
         return events
 
-    def nothing_refused(self):
-        refused = [] if self.plain else self.log.refused()
+    def nothing_refused(self, but=None):
+        """`but`: a cause that may be."""
+        refused = [] if self.plain else [event for event in self.log.refused()
+                                         if event.get("cause") != but]
         assert not refused, "\n".join(event.text for event in refused)
