@@ -61,7 +61,7 @@ def test_clients_are_served_while_it_restarts_gracefully(apache, reach, client, 
     url = f"http://localhost:{wire.port}/file"
     load = processes.start(["wrk", "-t", "1", "-c", "8", "-d", "3s", url],
                            environment=client_side.environment())
-    client_side.secured(8)
+    client_side.secured(1)
     for _ in range(2):
         server.send_signal(signal.SIGUSR1)
         got = client("curl", "-sSf", "--retry", "9", "--retry-all-errors", url)
