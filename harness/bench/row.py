@@ -42,7 +42,7 @@ class Row:
     note: str = ""
     quick: bool = True
     longer: float = 1  # times as long as other rows, so that what is done once weighs less
-    rounds: int | None = None  # instead of the run's; 1 where the figure is exact
+    once: bool = False  # no rounds: the figure is exact, or measured by turns itself
 
 
 @dataclass

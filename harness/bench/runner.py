@@ -13,7 +13,9 @@ def run_row(bench, row, rounds, seconds):
         if sample:
             outcomes[variant].secured_by = sample.secured_by
             counts[variant] = max(1, round(sample.work * seconds / max(sample.seconds, 1e-3)))
-    for number in range(row.rounds or rounds):
+            if row.once:
+                outcomes[variant].samples.append(sample)
+    for number in range(0 if row.once else rounds):
         turn = number % len(row.variants)  # each variant goes first in its turn
         for variant in row.variants[turn:] + row.variants[:turn]:
             if outcomes[variant].error:

@@ -79,7 +79,7 @@ def measure_active(bench, variant, count, first):
 def memory(end, count, **more):
     return Row(f"memory of an idle connection, {end}, {count:,} open", "bytes",
                "connection opened", partial(measure_memory, end, count), first_count=1,
-               higher_is_better=False, rounds=1, quick=False, **more)
+               higher_is_better=False, once=True, quick=False, **more)
 
 
 ROWS = [
@@ -91,9 +91,9 @@ ROWS = [
     memory("server", 1000, variants=ENDS),
     memory("server", 100, variants=ENDS),
     Row(f"{ACTIVE} active among {IDLE:,} idle connections", "times as fast as alone", "echo",
-        measure_active, first_count=1, variants=ENDS, bars={GAITER: 0.97}, rounds=1, quick=False,
+        measure_active, first_count=1, variants=ENDS, bars={GAITER: 0.97}, once=True, quick=False,
         note=f"median of {TURNS} turns"),
     Row(f"fork with {IDLE:,} connections", "us", "run", measure_fork, first_count=1,
-        variants=(PLAIN, GAITER), rounds=1, higher_is_better=False, bars={PLAIN: 2000},
+        variants=(PLAIN, GAITER), once=True, higher_is_better=False, bars={PLAIN: 2000},
         quick=False, note="median of 15"),
 ]
