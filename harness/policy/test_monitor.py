@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from harness.lib.inline import Inline, pinged
+from harness.lib.inline import Inline, pinged, wait_until
 from harness.lib.peers import PYTHON
 from harness.lib.ports import wait_listening
 from harness.policy.test_optional import GREETER
@@ -141,8 +141,7 @@ def test_from_monitor_to_enforce_while_it_runs(redis, ports, server_side, ca):
     redis(port)
     assert pinged(port) == b"+PONG"
     server_side.inbound(port, mode="enforce")
-    time.sleep(2)
-    assert pinged(port) is None
+    wait_until(lambda: pinged(port) is None)
     assert pinged(port, ca=ca) == b"+PONG"
 
 
