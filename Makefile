@@ -14,9 +14,13 @@ DEMO_PACKAGES = redis-server redis-tools openssl python3
 LANGUAGE_PACKAGES = cargo default-jdk-headless erlang-base gawk gfortran ghc gnat gnucobol3 \
   guile-3.0 libboost-dev libghc-network-dev librust-tokio-dev lua-socket lua5.4 nodejs \
   ocaml-nox perl php-cli ruby rustc sbcl tcl
-DAEMON_PACKAGES = apache2-bin distcc dovecot-imapd exim4-daemon-light git haproxy inetutils-inetd \
-  inetutils-telnet inetutils-telnetd iperf3 ldap-utils lighttpd mariadb-client-core \
-  mariadb-server-core mosquitto mosquitto-clients rsync slapd tomcat10-common vsftpd
+DAEMON_PACKAGES = apache2-bin distcc dovecot-imapd ejabberd exim4-daemon-light git haproxy \
+  inetutils-inetd inetutils-telnet inetutils-telnetd iperf3 ldap-utils libjetty9-java lighttpd \
+  mariadb-client-core mariadb-server-core mosquitto mosquitto-clients rsync slapd tomcat10-common \
+  vsftpd $(UNPACKED_NEED)
+# Those that exclude one of the above are unpacked below build/, with what they need installed.
+UNPACKED_PACKAGES = postfix xinetd
+UNPACKED_NEED = libdb5.3 libicu72 libnsl2 libsasl2-2 libtirpc3 libwrap0
 ISSUE_PACKAGES = fakechroot fakeroot libcap2-bin libfaketime libgoogle-perftools4 libjemalloc2 \
   libmimalloc2.0 libtcmalloc-minimal4 musl-tools openssh-server python3-uvicorn
 TEST_PACKAGES = $(DEMO_PACKAGES) busybox-static default-jre-headless gdb libcmocka-dev \
@@ -90,10 +94,16 @@ define install_packages
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; fi
 endef
 
+build/unpacked/%:
+	@mkdir -p $@.fetched && cd $@.fetched && \
+	  { apt-get download -qq $* || { apt-get update -qq && apt-get download -qq $*; }; } 2>/dev/null
+	@dpkg-deb -x $@.fetched/$*_*.deb $@.partial && rm -r $@.fetched && mv $@.partial $@
+
 deps:  ## install the packages that the build needs
 	$(call install_packages,$(BUILD_PACKAGES))
 demo-deps: ; $(call install_packages,$(BUILD_PACKAGES) $(DEMO_PACKAGES))
-test-deps: ; $(call install_packages,$(BUILD_PACKAGES) $(TEST_PACKAGES))
+test-deps: $(addprefix build/unpacked/,$(UNPACKED_PACKAGES))
+	$(call install_packages,$(BUILD_PACKAGES) $(TEST_PACKAGES))
 bench-deps: ; $(call install_packages,$(BUILD_PACKAGES) $(BENCH_PACKAGES))
 
 # ---- building ----

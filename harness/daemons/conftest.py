@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 
+from harness.lib.gaiter import REPOSITORY
 from harness.lib.ports import wait_listening
 
 
@@ -31,6 +32,17 @@ def folder(place):
             shutil.chown(path, owner)
         return path
     return make
+
+
+@pytest.fixture
+def unpacked():
+    """unpacked(package) is where `make test-deps` put one that cannot be installed with others."""
+    def path(package):
+        root = os.path.join(REPOSITORY, "build", "unpacked", package)
+        if not os.path.isdir(root):
+            pytest.fail(f"{root} is not there: make test-deps")
+        return root
+    return path
 
 
 @pytest.fixture

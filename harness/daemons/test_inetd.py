@@ -1,4 +1,4 @@
-"""inetd: services that get the connection as standard input and output, or the listener itself."""
+"""inetd, GNU's and xinetd: services that get the connection as standard input and output, or the listener itself."""
 
 import pytest
 
@@ -23,14 +23,43 @@ except TimeoutError:
 """
 
 
-@pytest.fixture
-def inetd(serve, ports, place, write):
+XINETD = """defaults
+{{
+    log_type = FILE {place}/xinetd.log
+}}
+service served
+{{
+    type = UNLISTED
+    socket_type = stream
+    protocol = tcp
+    bind = 127.0.0.1
+    port = {port}
+    wait = {wait}
+    user = root
+    server = {server}
+    {arguments}
+}}
+"""
+
+
+@pytest.fixture(params=["inetutils", "xinetd"])
+def inetd(request, serve, ports, place, write, unpacked):
     """inetd(wait, program) serves `program` and gives the port."""
-    def start(wait, *program):
-        port = ports.free()
+    def inetutils(port, wait, *program):
         conf = write("inetd.conf", f"127.0.0.1:{port} stream tcp4 {wait} root {program[0]} "
                      f"{' '.join(program)}\n")
         serve(port, "inetutils-inetd", "-d", "--pidfile=" + place + "/inetd.pid", conf)
+
+    def xinetd(port, wait, server, *arguments):
+        conf = write("xinetd.conf", XINETD.format(
+            place=place, port=port, wait="yes" if wait == "wait" else "no", server=server,
+            arguments="server_args = " + " ".join(arguments) if arguments else ""))
+        serve(port, unpacked("xinetd") + "/usr/sbin/xinetd", "-dontfork", "-f", conf,
+              "-pidfile", place + "/inetd.pid")
+
+    def start(wait, *program):
+        port = ports.free()
+        {"inetutils": inetutils, "xinetd": xinetd}[request.param](port, wait, *program)
         return port
     return start
 
