@@ -1,4 +1,5 @@
-"""inetd, GNU's and xinetd: services that get the connection as standard input and output, or the listener itself."""
+"""inetd, GNU's and xinetd: services that get the connection as standard input and output, or the
+listener itself."""
 
 import pytest
 
