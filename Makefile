@@ -256,4 +256,4 @@ install:  ## install into $(DESTDIR)$(PREFIX)
 clean:  ## remove everything that was built
 	rm -rf build
 
--include $(shell find build -name '*.d' 2>/dev/null)
+-include $(shell find build -path build/unpacked -prune -o -name '*.d' -print 2>/dev/null)
