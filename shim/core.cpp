@@ -10,6 +10,7 @@
 #include "engine/handshake.h"
 #include "engine/ticket_keys.h"
 #include "shim/log.h"
+#include "shim/real.h"
 
 // From core_stubs.S. Absent where the core is linked in (unit tests).
 extern "C" {
@@ -52,7 +53,7 @@ bool open_core() {
   // Not RTLD_DEEPBIND: core and front must share the program's own malloc.
   void* const handle = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
   if (handle == nullptr) return fail("cannot load the core", dlerror());
-  const void* const table = dlsym(handle, gaiter_core_table_name);
+  const void* const table = real::dlsym(handle, gaiter_core_table_name);
   // An installation that was replaced under a running program ends here.
   if (table == nullptr) return fail(path, "is of another build than libgaiter.so");
   std::memcpy(gaiter_core_slots, table,

@@ -12,9 +12,9 @@ namespace {
 
 // It may have been opened after real::bind(), for one library alone.
 void* find_in_liburing(const char* name) {
-  if (void* const found = dlsym(RTLD_NEXT, name); found != nullptr) return found;
+  if (void* const found = real::dlsym(RTLD_NEXT, name); found != nullptr) return found;
   void* const library = dlopen("liburing.so.2", RTLD_LAZY | RTLD_NOLOAD);
-  return library != nullptr ? dlsym(library, name) : nullptr;
+  return library != nullptr ? real::dlsym(library, name) : nullptr;
 }
 
 bool is_protected(int fd) { return fd_table::has(fd) && Protected(fd); }

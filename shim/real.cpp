@@ -5,6 +5,8 @@
 #include <cerrno>
 #include <type_traits>
 
+#include "shim/libc_symbol.h"
+
 namespace gaiter::shim::real {
 
 namespace {
@@ -96,6 +98,9 @@ void bind() {
   if (binding) return;
   const int saved_errno = errno;
   binding = true;
+  // These first: the allocator that they call may itself look something up meanwhile.
+  void* const finder = libc_symbol("dlsym");
+  dlsym = finder != nullptr ? reinterpret_cast<decltype(dlsym)>(finder) : absent_dlsym;
 #define HOOK(returns, name, parameters, arguments, number)       \
   if (void* found = dlsym(RTLD_NEXT, #name); found != nullptr) { \
     name = reinterpret_cast<returns(*) parameters>(found);       \

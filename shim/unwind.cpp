@@ -8,6 +8,8 @@
 #include <atomic>
 #include <cstdlib>
 
+#include "shim/real.h"
+
 namespace {
 
 void* resolve(std::atomic<void*>& known, const char* name) {
@@ -15,7 +17,7 @@ void* resolve(std::atomic<void*>& known, const char* name) {
   if (found != nullptr) return found;
   // Open already if an unwinding brought us here; else an exception is thrown.
   void* const library = dlopen("libgcc_s.so.1", RTLD_NOW);
-  found = library != nullptr ? dlsym(library, name) : nullptr;
+  found = library != nullptr ? gaiter::shim::real::dlsym(library, name) : nullptr;
   if (found == nullptr) std::abort();
   known.store(found, std::memory_order_release);
   return found;

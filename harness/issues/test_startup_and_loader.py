@@ -231,3 +231,19 @@ def test_functions_found_in_an_opened_libc(processes, echo, client_side, libc):
                          environment=client_side.environment())
     assert done.text == f"True\nTrue {SECRET}\n"
     echo.prove(connections=1)
+
+
+def test_functions_that_are_looked_up(processes, echo, client_side, build):
+    """Pitfall 3, bypasses: by whatever handle or version libc's send() is asked for, the hook
+    answers; a library's own function of that name stays its own."""
+    library = build("looking_up.c", "-shared", "-fPIC")
+    program = build("looked_up.c", '-DVERSION="GLIBC_2.2.5"')
+    done = processes.run([program, echo.port, SECRET, library],
+                         environment=client_side.environment())
+    assert done.text.splitlines() == [
+        "the first echoed", "the next echoed", "a dependency's echoed", "a version echoed",
+        "a dependency's version echoed", "no version not found", "a second name echoed",
+        "by dlsym itself echoed", "the library's next echoed",
+        "the library's next of its own echoed", "the library's version echoed",
+        "the library's its own", "others 1 1"]
+    echo.prove(connections=1)
