@@ -116,7 +116,7 @@ ssize_t Connection::readable_bytes(int fd) {
   const auto length = static_cast<ssize_t>(reading_.inbox.plain_length);
   settle_inbox();
   // What does not fit in the inbox is not counted. Who counts then reads no further (nginx).
-  if (!reading_.drained) epoll_rest_uncounted(*this);
+  if (!reading_.ended && arrived(fd) != taken()) epoll_rest_uncounted(*this);
   return length;
 }
 
