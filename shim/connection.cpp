@@ -255,6 +255,11 @@ int64_t CallDeadline::of(int fd) const {
   return timeout != 0 && is_blocking(fd) ? began_ + timeout : 0;
 }
 
+int64_t CallDeadline::of_rest(int fd) const {
+  const int64_t until = of(fd);
+  return until != 0 || !is_blocking(fd) ? until : INT64_MAX;
+}
+
 bool is_blocking(int fd) {
   const int saved_errno = errno;
   const int flags = real::fcntl(fd, F_GETFL, nullptr);

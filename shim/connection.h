@@ -358,6 +358,9 @@ class CallDeadline {
   // When a call on `fd` that has waited already must end (process::now()); 0: by
   // itself, as it has no such option or does not block.
   int64_t of(int fd) const;
+  // The same for a call that has taken something: INT64_MAX in place of 0 if it blocks, since
+  // any signal must end it, where a recv(2) that has nothing goes on (SA_RESTART).
+  int64_t of_rest(int fd) const;
 
  private:
   const int option_;

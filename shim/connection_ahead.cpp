@@ -74,7 +74,8 @@ bool Connection::gather(int fd, size_t wanted, int flags) {
     const bool may_wait = (flags & MSG_DONTWAIT) == 0 && (!some || all) && !reading_.shut;
     const bool flushed = may_wait && writing_.urgent.load(std::memory_order_relaxed);
     if (flushed && !await_input(fd)) return some;
-    const int64_t until = may_wait && (asked || flushed) ? deadline.of(fd) : 0;
+    int64_t until = 0;
+    if (may_wait) until = some ? deadline.of_rest(fd) : asked || flushed ? deadline.of(fd) : 0;
     if (until != 0 && !await_more(fd, until)) return some;
     const ssize_t got = fill(fd, std::min(room, engine::max_record_length),
                              may_wait && until == 0 ? 0 : MSG_DONTWAIT);

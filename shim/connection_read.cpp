@@ -1,4 +1,5 @@
 // Ciphertext in, the program's bytes out.
+#include <netinet/tcp.h>
 #include <poll.h>
 
 #include <cerrno>
@@ -31,6 +32,14 @@ constexpr size_t record_overhead = engine::record_header_length + 1 + engine::ae
 size_t wire_size(size_t room) {
   const size_t records = room / engine::max_plaintext + 1;
   return std::max(room + records * record_overhead, engine::max_record_length);
+}
+
+// Whether the peer has ended TCP, or it is broken.
+bool has_sent_fin(int fd) {
+  uint8_t state = TCP_CLOSE;  // the first member of tcp_info
+  socklen_t length = sizeof state;
+  real::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &state, &length);
+  return state != TCP_ESTABLISHED && state != TCP_FIN_WAIT1 && state != TCP_FIN_WAIT2;
 }
 
 }  // namespace
@@ -98,6 +107,10 @@ ssize_t Connection::fill(int fd, size_t wanted, int flags) {
     got = real::recv(fd, inbox.data + end, room, 0);
   }
   reading_.receiving = false;
+  if (got == 0 && reading_.shut && !has_sent_fin(fd)) {
+    errno = EAGAIN;  // shutdown(SHUT_RD) woke us; what comes after it can still be read
+    got = -1;
+  }
   if (got < 0 && errno != EAGAIN && errno != EINTR) reading_.error = errno;
   reading_.drained = got < static_cast<ssize_t>(room);
   if (got >= 0) reading_.fetched = true;
@@ -229,7 +242,8 @@ ssize_t Connection::read_locked(int fd, LockResult lock, IovCursor& sink, int fl
       if (!await_input(fd)) return total != 0 ? static_cast<ssize_t>(total) : -1;
       has_waited = true;
     }
-    const int64_t until = may_wait && has_waited ? deadline.of(fd) : 0;
+    int64_t until = 0;
+    if (may_wait) until = total != 0 ? deadline.of_rest(fd) : has_waited ? deadline.of(fd) : 0;
     if (until != 0 && !await_more(fd, until)) return total != 0 ? static_cast<ssize_t>(total) : -1;
     has_waited = may_wait;
     const ssize_t got =

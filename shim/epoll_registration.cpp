@@ -110,12 +110,18 @@ void synchronise(Registration& entry) {
 }
 
 // EPOLLONESHOT has fired without the kernel's doing. An armed one-shot of the
-// kernel's may stay: what it says once more is dropped. Else EPOLLET alone reports
-// nothing that the program could see.
+// kernel's may stay: what it says once more is dropped, unless an outer set hears it.
 void disarm(Registration& entry) {
   entry.armed = false;
+  if ((entry.kernel_events & EPOLLONESHOT) == 0 || entry.set->nested.load()) silence(entry);
+}
+
+// EPOLLET alone reports nothing that the program could see.
+void silence(Registration& entry) {
+  constexpr uint32_t nothing = EPOLLET | EPOLLONESHOT;
+  if (entry.armed || (entry.kernel_events & ~nothing) == 0) return;
   const int saved_errno = errno;
-  if ((entry.kernel_events & EPOLLONESHOT) == 0) tell_kernel(entry, EPOLLET | EPOLLONESHOT);
+  tell_kernel(entry, nothing);
   errno = saved_errno;
 }
 

@@ -26,6 +26,8 @@ int add_to_kernel(Registration& entry, int epfd, uint32_t events);
 int tell_kernel(Registration& entry, uint32_t events);
 void synchronise(Registration& entry);
 void disarm(Registration& entry);
+// Of a disarmed entry: the kernel's set does not tell of it to an outer one either.
+void silence(Registration& entry);
 
 // Whether a queued entry can be dropped unseen: what had been read ahead is read.
 bool is_stale(const Registration& entry);

@@ -153,6 +153,8 @@ void epoll_nest(EpollSet& set, int outer) {
   }
   LockGuard guard(set.lock, true);
   set.nested.store(true);
+  for (Registration* at = set.all; guard.held() && at != nullptr; at = at->next_of_set)
+    silence(*at);
   for (Registration* at = set.ready_head.load(); guard.held() && at != nullptr;
        at = at->next_ready) {
     if (!is_stale(*at)) kick(*at);

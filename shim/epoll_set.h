@@ -34,7 +34,7 @@ struct Registration {
   Connection* connection;  // nullptr = free
   uint64_t data;           // the program's
   uint32_t events;         // the program's
-  uint32_t kernel_events;  // as the kernel has them
+  uint32_t kernel_events;  // as the kernel has them; 0 = its one-shot has fired
   uint32_t pending;        // edges to report that the kernel will not
   uint64_t told;           // Connection::arrived() at the last edge
   int fd;                  // as registered

@@ -127,6 +127,7 @@ void report(Harvest& harvest, const Look& look, uint32_t visible, bool from_kern
   if ((entry.events & EPOLLONESHOT) != 0) {
     if (from_kernel && (entry.kernel_events & EPOLLONESHOT) != 0) {
       entry.armed = false;
+      entry.kernel_events = 0;
     } else {
       disarm(entry);
     }

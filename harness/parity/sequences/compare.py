@@ -4,6 +4,7 @@ python3 -m harness.parity.sequences.compare [--seed N] [--count N]: as many as w
 """
 
 import argparse
+import glob
 import os
 import random
 import subprocess
@@ -26,7 +27,7 @@ def build(directory):
     program = os.path.join(directory, "sequences")
     subprocess.run(
         ["gcc", "-std=gnu17", "-D_GNU_SOURCE", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-o",
-         program, os.path.join(HERE, "sequences.c"), "-lpthread"], check=True)
+         program, *glob.glob(os.path.join(HERE, "*.c")), "-lpthread"], check=True)
     return program
 
 
@@ -40,6 +41,7 @@ class Players:
         self.side.inbound(port)
         self.side.outbound(port, verify="chain")
         self.sealed_port = port
+        self.patience = "20"  # seconds an operation may take
 
     def plain(self, named):
         return self._play(named, self.plain_port, {})
@@ -51,7 +53,8 @@ class Players:
         """{name: lines printed}; a sequence that was not reached has none."""
         done = subprocess.run([self.program, str(port)], input=as_script(named), text=True,
                               capture_output=True, timeout=300, check=False,
-                              env={**BASE_ENVIRONMENT, **environment})
+                              env={**BASE_ENVIRONMENT, "PATIENCE": self.patience,
+                                   **environment})
         played, current = {}, []
         for line in done.stdout.splitlines():
             if line.startswith("sequence "):
@@ -76,6 +79,7 @@ class Players:
 
     def shrink(self, lines):
         """The same difference with as few lines as leaving one out at a time finds."""
+        self.patience = "2"  # many an operation loses what ends it
         at = 0
         while at < len(lines):
             fewer = lines[:at] + lines[at + 1:]
@@ -83,6 +87,7 @@ class Players:
                 lines = fewer
             else:
                 at += 1
+        self.patience = "20"
         return lines
 
 

@@ -3,7 +3,7 @@
 A model of what is on its way keeps to that: a blocking read is only made when something will come,
 no more is sent than the kernel holds, and nothing is asked that depends on when a segment arrives.
 Nor what Gaiter is known to do otherwise (docs/symbols.md): splice, and what comes to an end that
-has shut both directions.
+has shut both directions, be it close_notify if a thread was asleep in a read.
 """
 
 import random
@@ -22,11 +22,12 @@ class End:
         self.name = name
         self.unread = 0  # bytes on their way to here
         self.slots = {0}
-        self.registered = set()
+        self.registered = {}  # slot: events
         self.waits = True  # not O_NONBLOCK, and no SO_RCVTIMEO
         self.said_end = False  # shutdown(SHUT_WR)
         self.heard_end = False  # the other's
         self.is_deaf = False  # shutdown(SHUT_RD)
+        self.woke_deaf = False  # the same, while a thread slept in a read
 
     @property
     def said_all(self):
@@ -56,8 +57,8 @@ class Generator:
     def step(self, here, there):
         pick = self.random.choices(
             (self.send, self.receive, self.look, self.epoll, self.query, self.duplicate,
-             self.patience, self.shutdown, self.close),
-            (24, 26, 16, 18, 6, 5, 2, 4, 3))[0]
+             self.sleep, self.patience, self.shutdown, self.close),
+            (24, 26, 16, 18, 6, 5, 5, 2, 4, 3))[0]
         pick(here, there)
 
     def put(self, here, text, everywhere=True):
@@ -114,16 +115,17 @@ class Generator:
         if what == "outer":
             self.put(here, "outer 0")
             return
-        events = ""
-        if what in ("add", "mod"):
-            events = f" {self.random.choice(EPOLL):#x}"
-        self.put(here, f"epoll {what} {slot}{events}", everywhere=what == "wait")
+        events = self.random.choice(EPOLL)
+        said = f" {events:#x}" if what in ("add", "mod") else ""
+        self.put(here, f"epoll {what} {slot}{said}", everywhere=what == "wait")
+        if what == "mod" and slot in here.registered:
+            here.registered[slot] = events
         if what == "add":
             if here.said_end and not here.registered:
                 self.put(here, f"settle {slot}", everywhere=False)
-            here.registered.add(slot)
+            here.registered.setdefault(slot, events)
         if what == "del":
-            here.registered.discard(slot)
+            here.registered.pop(slot, None)
 
     def query(self, here, there):
         self.put(here, f"query {self.random.choice(('fionread', 'error'))} {self.slot(here)}")
@@ -138,6 +140,85 @@ class Generator:
         self.put(here, f"{how} {self.slot(here)} {number}", everywhere=False)
         here.waits = number == 0
 
+    def sleep(self, here, there):
+        """A call that waits in a thread of its own, until the other end or a signal ends it."""
+        if not here.waits or here.heard_end or here.is_deaf or there.said_all or here.unread:
+            return
+        self.random.choice((self.sleeping_read, self.sleeping_read, self.sleeping_look,
+                            self.sleeping_send))(here, there)
+
+    def sleeping_read(self, here, there):
+        size = self.random.choice(SIZES[1:])
+        how = self.random.choice(("recv", "read", "readv", "recvmsg"))
+        flags = 0 if how.startswith("read") else self.random.choice((0, PEEK, WAITALL))
+        self.begin(here, f"{how} {self.slot(here)} {size} {flags:#x}")
+        while True:
+            what = self.meanwhile(here, there)
+            goes_on = (what == "restart" and not here.unread
+                       or what == "data" and flags == WAITALL and here.unread < size)
+            if not goes_on:
+                break
+        if flags != PEEK:
+            here.unread -= min(size, here.unread)
+        self.put(here, "end", everywhere=False)
+
+    def sleeping_look(self, here, there):
+        level = [slot for slot, events in here.registered.items() if events in (0x1, 0x2001)]
+        how = self.random.choice(("poll", "select") + (("epoll",) if level else ()))
+        slot = self.slot(here)
+        self.begin(here, {
+            "poll": f"poll {slot} {self.random.choice((0x1, 0x2001)):#x} -1",
+            "select": f"select {slot} 1",
+            "epoll": f"epoll sleep {level[0] if level else 0}"}[how])
+        self.meanwhile(here, there)
+        self.put(here, "end", everywhere=False)
+
+    def sleeping_send(self, here, there):
+        if here.said_end or there.unread or there.is_deaf or not there.waits:
+            return
+        size = self.random.choice((100_000, 400_000, 1_000_000))
+        how = self.random.choice(("send", "write", "sendmsg"))
+        self.begin(here, f"{how} {self.slot(here)} {size} 0")
+        while size:
+            part = min(size, self.random.choice((70_000, 300_000, size)))
+            self.put(there, f"recv {self.slot(there)} {part} {WAITALL:#x}", everywhere=False)
+            size -= part
+        self.put(here, "end", everywhere=False)
+
+    def begin(self, here, text):
+        self.put(here, f"begin {text}", everywhere=False)
+        if self.random.random() < 0.3:  # by a thread that does not sleep
+            self.put(here, self.random.choice((
+                f"poll {self.slot(here)} 0x5", f"select {self.slot(here)}",
+                f"query fionread {self.slot(here)}")), everywhere=False)
+
+    def meanwhile(self, here, there):
+        """What may end the sleep: "data", a signal that is to "break" a call or let it "restart",
+        the "end" of what comes."""
+        what = self.random.choices(("data", "signal", "shutdown", "deaf"), (8, 3, 1, 1))[0]
+        if what == "deaf" and here.said_end or what == "shutdown" and there.woke_deaf or there.said_end and what == "data":
+            what = "signal"
+        if what == "data":
+            size = self.random.choice(SIZES[1:10])
+            how = self.random.choice(("send", "write", "writev", "sendmsg"))
+            self.put(there, f"{how} {self.slot(there)} {size} 0x0", everywhere=False)
+            here.unread += size
+        elif what == "signal":
+            restarts = self.random.randint(0, 1)
+            self.put(here, f"signal {restarts}", everywhere=False)
+            return "restart" if restarts else "break"
+        elif what == "shutdown":
+            self.put(there, f"shutdown {self.slot(there)} 1", everywhere=False)
+            there.said_end = here.heard_end = True
+            if there.registered:
+                self.put(there, f"settle {self.slot(there)}", everywhere=False)
+            return "end"
+        else:
+            self.put(here, f"shutdown {self.slot(here)} 0", everywhere=False)
+            here.is_deaf = here.woke_deaf = True
+            return "end"
+        return what
+
     def duplicate(self, here, there):
         free = sorted({1, 2, 3} - here.slots)
         if free and 0 in here.slots:
@@ -145,7 +226,7 @@ class Generator:
             here.slots.add(free[0])
 
     def shutdown(self, here, there):
-        how = self.random.choice((0, 1, 1, 1, 2))
+        how = 0 if here.woke_deaf else self.random.choice((0, 1, 1, 1, 2))
         self.put(here, f"shutdown {self.slot(here)} {how}", everywhere=False)
         if how != 0:
             here.said_end = there.heard_end = True
@@ -162,7 +243,7 @@ class Generator:
             there.unread = 0
         self.put(here, f"close {slot}", everywhere=False)
         here.slots.discard(slot)
-        here.registered.discard(slot)
+        here.registered.pop(slot, None)
         if here.slots:
             return
         for _ in range(self.random.randint(1, 4)):
