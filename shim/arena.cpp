@@ -50,7 +50,7 @@ bool map(size_t total) {
   arena.total = total;
   const size_t usable = total - header_size;
   uint8_t* at = base + header_size;
-  const size_t shares[block_kinds] = {usable / 8, usable / 32, usable / 8, usable / 2};
+  const size_t shares[block_kinds] = {usable / 8, usable / 32, usable / 8, usable / 2, usable / 8};
   for (size_t i = 0; i < block_kinds; ++i) {
     const size_t size = size_of(static_cast<Block>(i));
     arena.regions[i] = {at, static_cast<uint32_t>(shares[i] / size)};

@@ -1,7 +1,7 @@
 // Memory that a process shares with the children it forks: connections, epoll
 // registrations, and the buffers that hold what was received or sealed.
 //
-// Blocks of four sizes, each from its own lock-free list: safe in every thread,
+// Blocks of five sizes, each from its own lock-free list: safe in every thread,
 // process and signal handler. Nothing here is dumped into core files.
 #pragma once
 
@@ -15,17 +15,19 @@ enum class Block : uint8_t {
   registration,  // one descriptor in one epoll set
   page,          // a few sealed bytes that wait
   batch,         // ciphertext of several records, as one system call moves it
+  bulk,          // of many, for a long write: held no longer than the call
 };
 
 inline constexpr size_t slot_size = 704;
 inline constexpr size_t registration_size = 112;
 inline constexpr size_t page_size = 4096;
 inline constexpr size_t batch_size = 72 * 1024;
+inline constexpr size_t bulk_size = 272 * 1024;
 constexpr size_t size_of(Block block) {
-  constexpr size_t sizes[] = {slot_size, registration_size, page_size, batch_size};
+  constexpr size_t sizes[] = {slot_size, registration_size, page_size, batch_size, bulk_size};
   return sizes[static_cast<size_t>(block)];
 }
-inline constexpr size_t block_kinds = 4;
+inline constexpr size_t block_kinds = 5;
 
 // Room at the arena's start, zero at first, for what the family must know of its
 // members (family.h). nullptr as allocate().

@@ -189,8 +189,7 @@ void Connection::end() {
   if (reading_.state.keys.key.id != 0) engine::aead_forget(reading_.state.keys.key);
   if (writing_.state.keys.key.id != 0) engine::aead_forget(writing_.state.keys.key);
   arena::release(arena::Block::batch, reading_.inbox.data);
-  if (flight_.batch != 0)
-    arena::release(arena::Block::batch, arena::at(arena::Block::batch, flight_.batch));
+  if (flight_.batch != 0) arena::release(flight_.block, arena::at(flight_.block, flight_.batch));
   release_outbox();
   this->~Connection();
   explicit_bzero(reinterpret_cast<uint8_t*>(this) + sizeof(Slot), sizeof *this - sizeof(Slot));

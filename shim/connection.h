@@ -101,7 +101,8 @@ struct Writing {
 // What is being sent, under the lock of Writing (apart, as that fills its cache lines).
 struct Flight {
   uint32_t given = 0;           // bytes to the socket, ever, modulo 2^32
-  uint32_t batch = 0;           // the block's number; 0 = the outbox
+  uint32_t batch = 0;           // the block's number among its kind; 0 = the outbox
+  arena::Block block{};         // which kind
   uint32_t at = 0, length = 0;  // of the batch
 };
 

@@ -58,10 +58,10 @@ bool Connection::recover_output(int fd) {
   const uint32_t left = given - flight_.given;
   Outbox& outbox = writing_.outbox;
   if (flight_.batch != 0) {
-    void* const data = arena::at(arena::Block::batch, std::exchange(flight_.batch, 0));
+    void* const data = arena::at(flight_.block, std::exchange(flight_.batch, 0));
     const uint32_t at = flight_.at;
     release_outbox();
-    outbox = {static_cast<uint8_t*>(data), arena::Block::batch, at, flight_.length - at, false};
+    outbox = {static_cast<uint8_t*>(data), flight_.block, at, flight_.length - at, false};
   }
   if (left > outbox.length) return false;
   outbox.at += left;

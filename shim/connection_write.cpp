@@ -21,8 +21,12 @@ namespace {
 
 using engine::IovCursor;
 
-// What one system call carries: full records, so that a reader finds no tail.
+// What one system call carries: full records, so that a reader finds no tail. A write that
+// is longer makes larger ones of them as long as the socket takes all: whom it wakes finds
+// more (measured with writes of 1 MiB: 5 to 10 % faster), and no more is ever sealed for nothing
+// than twice what was taken.
 constexpr size_t batch_plaintext = 4 * engine::max_plaintext;
+constexpr size_t bulk_plaintext = 16 * engine::max_plaintext;
 constexpr size_t control_room = 2 * (engine::max_seal_overhead + 5);
 
 }  // namespace
@@ -31,10 +35,14 @@ constexpr size_t control_room = 2 * (engine::max_seal_overhead + 5);
 // left: a record that no other process ever saw may be sealed again.
 class Batch {
  public:
+  // With room for as much of `plaintext` bytes as there is memory for.
   // Only the first count_ records are ever read.
   // cppcheck-suppress uninitMemberVar
-  Batch() : data_(static_cast<uint8_t*>(arena::allocate(arena::Block::batch))) {}
-  ~Batch() { arena::release(arena::Block::batch, data_); }
+  explicit Batch(size_t plaintext) {
+    if (plaintext > batch_plaintext) data_ = allocate(arena::Block::bulk);
+    if (data_ == nullptr) data_ = allocate(arena::Block::batch);
+  }
+  ~Batch() { arena::release(block_, data_); }
   Batch(const Batch&) = delete;
   Batch& operator=(const Batch&) = delete;
 
@@ -44,6 +52,8 @@ class Batch {
   };
 
   uint8_t* data() const { return data_; }
+  arena::Block block() const { return block_; }
+  size_t room() const { return block_ == arena::Block::bulk ? bulk_plaintext : batch_plaintext; }
   uint8_t* end() const { return data_ + length; }
   uint8_t* give_up() { return std::exchange(data_, nullptr); }
   void take_back(uint8_t* data) { data_ = data; }
@@ -59,14 +69,41 @@ class Batch {
     length += size;
   }
 
-  static constexpr size_t max_records = batch_plaintext / engine::max_plaintext + 1;
+  // A part of it that must wait, perhaps for long: in no larger a block than it needs.
+  Outbox keep(uint32_t at, uint32_t size, bool deferred) {
+    if (block_ == arena::Block::bulk) {
+      if (void* const smaller = arena::allocate(arena::Block::batch); smaller != nullptr) {
+        std::memcpy(smaller, data_ + at, size);
+        return {static_cast<uint8_t*>(smaller), arena::Block::batch, 0, size, deferred};
+      }
+    }
+    return {give_up(), block_, at, size, deferred};
+  }
+
+  static constexpr size_t max_records = bulk_plaintext / engine::max_plaintext + 1;
   uint32_t length = 0;
 
  private:
-  uint8_t* data_;
+  uint8_t* allocate(arena::Block block) {
+    block_ = block;
+    return static_cast<uint8_t*>(arena::allocate(block));
+  }
+
+  uint8_t* data_ = nullptr;
+  arena::Block block_;
   Record records_[max_records];
   size_t count_ = 0;
 };
+
+namespace {
+
+// How much may be sealed behind what is in the batch already.
+size_t plaintext_room(const Batch& batch, size_t pace) {
+  const size_t room = std::min(pace, batch.room());
+  return room - std::min<size_t>(batch.length, room);
+}
+
+}  // namespace
 
 void Connection::send_alert(int fd, engine::Alert alert) {
   LockGuard guard(writing_.lock, false);
@@ -96,7 +133,7 @@ size_t Connection::keep_unsent(Batch& batch, size_t sent) {
   if (keep == at) return taken_back;
   // Nothing has left: then it is control records, which may go on waiting.
   const bool deferred = sent == 0;
-  writing_.outbox = {batch.give_up(), arena::Block::batch, at, keep - at, deferred};
+  writing_.outbox = batch.keep(at, keep - at, deferred);
   writing_.urgent.store(!deferred, std::memory_order_release);
   if (!deferred) epoll_outbox_waits(*this);
   return taken_back;
@@ -123,7 +160,8 @@ void Connection::push_behind_finished(int fd) {
 size_t Connection::send_batch(int fd, Batch& batch, size_t plaintext, int flags, int64_t until) {
   // If this send is cut off, the batch lives on (connection_recovery.cpp).
   uint8_t* const data = batch.give_up();
-  flight_.batch = arena::number_of(arena::Block::batch, data);
+  flight_.block = batch.block();
+  flight_.batch = arena::number_of(flight_.block, data);
   flight_.at = 0;
   flight_.length = batch.length;
   const ssize_t sent = until == 0 ? send_sealed(fd, data, batch.length, flags)
@@ -197,15 +235,15 @@ ssize_t Connection::write_locked(int fd, LockResult lock, IovCursor& from, size_
   bool has_waited = writing_.outbox.urgent();
   if (ready_to_write(fd, flags, deadline) != 0) return -1;
   size_t total = 0;
+  size_t pace = batch_plaintext;
   while (length != 0) {
-    Batch batch;
+    Batch batch(std::min(length, pace));
     if (batch.data() == nullptr) {
       errno = ENOMEM;
       break;
     }
     take_deferred(batch);
-    const size_t chunk =
-        std::min(length, batch_plaintext - std::min<size_t>(batch.length, batch_plaintext));
+    const size_t chunk = std::min(length, plaintext_room(batch, pace));
     for (size_t left = chunk; left != 0;) {
       const size_t record = std::min(left, engine::max_plaintext);
       const uint64_t sequence = writing_.state.keys.sequence;
@@ -220,6 +258,7 @@ ssize_t Connection::write_locked(int fd, LockResult lock, IovCursor& from, size_
     has_waited = true;
     total += sent;
     length -= sent;
+    pace = std::min(2 * pace, bulk_plaintext);
     if (sent != chunk || writing_.outbox.urgent()) break;
   }
   if (total != 0) return static_cast<ssize_t>(total);
@@ -259,20 +298,22 @@ ssize_t Connection::transmit_file_locked(int fd, int in, off_t* offset, size_t c
                                          const CallDeadline& deadline) {
   bool has_waited = false;
   size_t total = 0;
+  size_t pace = batch_plaintext;
   off_t at_offset = offset != nullptr ? *offset : 0;
   while (count != 0) {
-    Batch batch;
+    Batch batch(std::min(count, pace));
     if (batch.data() == nullptr) {
       errno = ENOMEM;
       break;
     }
     take_deferred(batch);
     const size_t head = engine::plaintext_offset(writing_.state);
-    iovec pieces[4];
+    const size_t room = std::min(count, plaintext_room(batch, pace));
+    iovec pieces[Batch::max_records];
     int used = 0;
     size_t asked = 0;
-    for (size_t where = batch.length; asked < count && used < 4 - (batch.length != 0); ++used) {
-      const size_t record = std::min(count - asked, engine::max_plaintext);
+    for (size_t where = batch.length; asked < room; ++used) {
+      const size_t record = std::min(room - asked, engine::max_plaintext);
       pieces[used] = {batch.data() + where + head, record};
       where += engine::sealed_length(writing_.state, record);
       asked += record;
@@ -303,6 +344,7 @@ ssize_t Connection::transmit_file_locked(int fd, int in, off_t* offset, size_t c
     total += sent;
     at_offset += static_cast<off_t>(sent);
     count -= sent;
+    pace = std::min(2 * pace, bulk_plaintext);
     // What was read but has not left is read again.
     if (sent != chunk && offset == nullptr) {
       const int saved_errno = errno;
