@@ -16,6 +16,7 @@ def describe():
         "instructions": " ".join(sorted(cpu_flags() & {"aes", "avx2", "avx512f", "pclmulqdq",
                                                        "vaes", "vpclmulqdq", "sha_ni"})),
         "kernel": platform.release(),
+        "tcp congestion control": first_line(["sysctl", "-n", "net.ipv4.tcp_congestion_control"]),
         "load at start": "%.2f %.2f %.2f" % os.getloadavg(),
         "openssl": first_line(["openssl", "version"]),
         "redis": first_line(["redis-server", "--version"], r"v=\S+"),

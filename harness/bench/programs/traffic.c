@@ -2,7 +2,8 @@
 //
 //   traffic server PORT                      one connection after the other
 //   traffic server PORT fork                 a process for each connection
-//   traffic client bulk PORT SIZE COUNT [STREAMS]   COUNT writes of SIZE bytes, one way
+//   traffic client bulk PORT SIZE COUNT [STREAMS [CONGESTION]]   COUNT writes of SIZE bytes, one
+//                                            way; CONGESTION: tcp(7), instead of the system's
 //   traffic client ping PORT SIZE COUNT      COUNT messages of SIZE bytes, echoed one by one
 //   traffic client connect PORT full|resumed COUNT    COUNT connections: a byte, a byte back
 //   traffic client arrive PORT full|resumed RATE      RATE connections a second, until killed
@@ -28,6 +29,7 @@
 #include "transport.h"
 
 static char buffer[1 << 20];
+static const char* congestion;  // NULL: the system's
 
 void die(const char* what) {
   fprintf(stderr, "%s: %s\n", what, strerror(errno));
@@ -124,6 +126,9 @@ static int run_server(uint16_t port, bool forking) {
 static struct transport* connect_to(uint32_t address, uint16_t port, bool nodelay) {
   int fd = socket(AF_INET, SOCK_STREAM, 0);
   if (nodelay) set_nodelay(fd);
+  if (congestion != NULL &&
+      setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, congestion, (socklen_t)strlen(congestion)) != 0)
+    die(congestion);
   struct sockaddr_in there = {
       .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(address)};
   if (connect(fd, (struct sockaddr*)&there, sizeof there) != 0) die("connect");
@@ -231,7 +236,8 @@ int main(int argc, char** argv) {
     return 0;
   }
   transport_start(false, false);
-  int streams = argc == 7 ? atoi(argv[6]) : 1;
+  int streams = argc >= 7 ? atoi(argv[6]) : 1;
+  if (argc >= 8) congestion = argv[7];
   if (streams > 1) {
     begin = now();
     bulk_streams(port, size, count, streams);

@@ -21,10 +21,10 @@ def traffic(bench, tls=USUAL, server_words=()):
                    bench.tls_environment(tls))
 
 
-def measure_bulk(size, streams, tls, foreign_client, bench, variant, count, first):
+def measure_bulk(size, streams, tls, foreign_client, congestion, bench, variant, count, first):
     program = traffic(bench, tls, ["fork"] if streams > 1 else [])
     with open_route(bench, variant, program, first, foreign_client, tls=tls) as route:
-        output, cpu = route.run("bulk", size, count, streams)
+        output, cpu = route.run("bulk", size, count, streams, *congestion)
         seconds = float(output.split()[0])
         return Sample(value=size * count * 8 / seconds / 1e9,
                       cpu_seconds=cpu / (size * count) * 2**30,
@@ -40,9 +40,9 @@ def measure_ping(size, bench, variant, count, first):
                       latency=tuple(map(float, percentiles)))
 
 
-def bulk(name, size, streams=1, tls=USUAL, foreign_client=False, **more):
+def bulk(name, size, streams=1, tls=USUAL, foreign_client=False, congestion=(), **more):
     return Row(f"bulk {name}", "Gbit/s", "GiB",
-               partial(measure_bulk, size, streams, tls, foreign_client),
+               partial(measure_bulk, size, streams, tls, foreign_client, congestion),
                first_count=(256 << 20) // max(size, 8 << 10), **more)
 
 
@@ -62,6 +62,8 @@ FEW = (OWN_TLS, GAITER)
 ROWS = [
     bulk("64 KiB writes", 64 << 10, bars={OWN_TLS: 2.0, PLAIN: 0.85, STUNNEL: 1.0},
          variants=VARIANTS),
+    bulk("64 KiB writes, TCP cubic", 64 << 10, congestion=("cubic",), quick=False, variants=BARE,
+         bars={OWN_TLS: 2.0}, note="Linux's own congestion control, whatever the system's is"),
     bulk("64 KiB writes, openssl back end", 64 << 10, tls=BY_OPENSSL, bars={OWN_TLS: 1.3},
          variants=FEW, quick=False),
     bulk("64 KiB writes, client OpenSSL", 64 << 10, foreign_client=True, quick=False, variants=FEW,
