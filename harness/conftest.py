@@ -157,3 +157,9 @@ def server_side(side, pki):
 def client_side(side, pki):
     """A client's end with a certificate, that trusts the harness's CA."""
     return side("client", {"client": pki.client}, {"ca": pki.ca})
+
+
+@pytest.fixture
+def server_side_of(side, pki):
+    """server_side_of(user) is the side of a daemon that becomes this user before it listens."""
+    return lambda user: side(user, {"server": pki.server}, {"ca": pki.ca}, owner=user)

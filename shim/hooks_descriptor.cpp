@@ -244,8 +244,17 @@ int hook_ioctl(int fd, unsigned long request, void* argument) {
     *static_cast<int*>(argument) = static_cast<int>(connection->readable_bytes(fd));
     return 0;
   }
+  const bool counts_unsent = request == SIOCOUTQ || request == SIOCOUTQNSD;
+  // Who asks until it is 0 may call nothing else meanwhile.
+  if (counts_unsent && connection->output_waits()) connection->ready(fd, POLLOUT, POLLOUT);
   const int result = real::ioctl(fd, request, argument);
-  if (request == SIOCOUTQ && result == 0)
+  if (counts_unsent && result == 0)
     *static_cast<int*>(argument) += static_cast<int>(connection->unsent_bytes());
   return result;
 }
+
+int hook_fstat(int fd, struct stat* status) {
+  if (fd_table::has(fd)) relay_before_identity(fd);
+  return real::fstat(fd, status);
+}
+HOOK_ALIAS(fstat64, fstat)

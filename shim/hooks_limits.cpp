@@ -1,6 +1,6 @@
-// Hooks: limits on memory. What Gaiter reserves in the address space is not the
+// Hooks: limits. What Gaiter reserves in the address space is not the
 // program's, and its limits are not to mean it: vsftpd and Dovecot allow themselves
-// some 200 MiB.
+// some 200 MiB. Nor is a limit on processes to mean Gaiter's.
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -10,6 +10,7 @@
 #include "shim/arena.h"
 #include "shim/hooks.h"
 #include "shim/process.h"
+#include "shim/relay_nursery.h"
 
 namespace gaiter::shim {
 namespace {
@@ -37,6 +38,7 @@ rlim_t without(rlim_t limit, rlim_t share) {
 int get(int resource, rlimit* limit) { return real::prlimit(0, resource, nullptr, limit); }
 
 int set_and_get(int resource, const rlimit* wanted, rlimit* before) {
+  if (resource == RLIMIT_NPROC && wanted != nullptr) relay_nursery::prepare(*wanted);
   // For another program's image, in memory that is not ours.
   if (!concerns_memory(resource) || process::memory_is_borrowed())
     return real::prlimit(0, resource, wanted, before);

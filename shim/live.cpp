@@ -40,6 +40,7 @@ constexpr int keyring_levels = 2;
 constinit std::atomic<Snapshot*> in_use = nullptr;
 constinit std::atomic<int64_t> next_look = INT64_MAX;
 constinit std::atomic<uint32_t> uses = 0;
+constinit std::atomic<uint32_t> installed = 0;
 
 // All of this under `loading`.
 constinit Lock loading;
@@ -163,6 +164,7 @@ void sweep() {
 
 void install(std::unique_ptr<Snapshot> fresh) {
   if (retired == nullptr) retired = new std::vector<std::unique_ptr<Snapshot>>;
+  installed.fetch_add(1);
   retired->emplace_back(in_use.exchange(fresh.release()));
   sweep();
 }
@@ -281,6 +283,8 @@ Snapshot& current() {
   }
   return *present;
 }
+
+uint32_t generation() { return installed.load(); }
 
 bool is_in_use() { return in_use.load(std::memory_order_relaxed) != nullptr; }
 

@@ -37,6 +37,10 @@ bool is_in_use();
 // data path; may read files and allocate. Call without a Use.
 void follow();
 
+// Differs once the policy was read anew: rules have come that a process which was
+// forked before does not know.
+uint32_t generation();
+
 // Around fork(2). A parent that may still read keys does so for its children, so
 // before_fork() follows.
 void before_fork();

@@ -1,8 +1,6 @@
 #include "shim/relay.h"
 
 #include <fcntl.h>
-#include <signal.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -11,52 +9,16 @@
 #include "shim/connection.h"
 #include "shim/fd_table.h"
 #include "shim/log.h"
+#include "shim/orphan.h"
 #include "shim/process.h"
 #include "shim/real.h"
 #include "shim/relay_end.h"
 #include "shim/relay_loop.h"
+#include "shim/relay_nursery.h"
 
 namespace gaiter::shim {
 
 namespace {
-
-class AllSignalsBlocked {
- public:
-  AllSignalsBlocked() {
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-  ~AllSignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-  AllSignalsBlocked(const AllSignalsBlocked&) = delete;
-  AllSignalsBlocked& operator=(const AllSignalsBlocked&) = delete;
-
- private:
-  sigset_t before_;
-};
-
-// Forks twice, so that the relay is nobody's child: no wait(2) of the program
-// meets it. Each fork takes references for its child (fd_table); those of the one
-// in the middle are given back by who finds it gone.
-bool fork_relay(int fd, int end) {
-  const pid_t middle = real::fork();
-  if (middle < 0) {
-    fd_table::undo_fork();
-    return false;
-  }
-  if (middle == 0) {
-    const pid_t relay = real::fork();
-    if (relay == 0) run_relay(fd, end);
-    real::_exit(relay < 0 ? 1 : 0);
-  }
-  int status = 0;
-  pid_t reaped;
-  do {
-    reaped = waitpid(middle, &status, 0);
-  } while (reaped < 0 && errno == EINTR);
-  // A program that ignores SIGCHLD leaves no status; then the relay's life shows.
-  return reaped < 0 || status == 0;
-}
 
 struct Numbers {
   const Slot* wanted;
@@ -86,7 +48,8 @@ int start_relay(int fd) {
   bool started;
   {
     const AllSignalsBlocked blocked;
-    started = fork_relay(fd, ends[1]);
+    started = fork_orphan([&] { run_relay(fd, ends[1]); }) ||
+              (errno == EAGAIN && relay_nursery::fork_relay(fd, ends[1]));
   }
   const int error = errno;
   real::close(ends[1]);
@@ -162,12 +125,23 @@ bool relay_passed(const msghdr* message) {
       log::line(
           log::Level::warning,
           "refused cause=local errno=EACCES reason=\"no relay for descriptor {}, which was to "
-          "be passed on: {}\" advice=\"may the program fork (RLIMIT_NPROC)?\"",
+          "be passed on: {}\" advice=\"may the program fork (RLIMIT_NPROC)? else restart it "
+          "after a change of policy\"",
           fd, std::strerror(errno));
       return false;
     }
   }
   return true;
+}
+
+void relay_before_identity(int fd) {
+  if (!relay_nursery::exists() || process::memory_is_borrowed()) return;
+  const SlotRef slot = fd_table::find(fd);
+  const Connection* const connection = as_connection(slot);
+  if (connection == nullptr || connection->state() != State::open) return;
+  const int saved_errno = errno;
+  move_to_relay(fd);  // else it is tried again when it is passed on
+  errno = saved_errno;
 }
 
 }  // namespace gaiter::shim

@@ -29,4 +29,9 @@ void relay_inherited();
 // False: one could not be moved, and the message must not be sent.
 bool relay_passed(const msghdr* message);
 
+// Before fstat(2): it tells st_ino, by which Dovecot's login processes make sure that the
+// descriptor they passed on is the one that arrives. Where only a nursery makes relays,
+// an open connection moves now, so that the number holds.
+void relay_before_identity(int fd);
+
 }  // namespace gaiter::shim

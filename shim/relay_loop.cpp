@@ -1,7 +1,5 @@
 #include "shim/relay_loop.h"
 
-#include <signal.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,6 +8,7 @@
 
 #include "shim/connection.h"
 #include "shim/fd_table.h"
+#include "shim/orphan.h"
 #include "shim/process.h"
 #include "shim/readiness.h"
 #include "shim/real.h"
@@ -28,51 +27,8 @@ struct Flow {
   bool wants() const { return !ended && length == 0; }
 };
 
-void close_span(unsigned first, unsigned last) {
-  if (first > last || real::close_range(first, last, 0) == 0) return;
-  for (unsigned fd = first; fd <= std::min(last, 65'535U); ++fd) real::close(static_cast<int>(fd));
-}
-
 // For unsent bytes, which nobody else will see to.
 constexpr int64_t patience = 60'000'000'000;
-
-// The number's part in the count of those who hold what it leads to.
-void give_back(int fd) {
-  Slot* const slot = fd_table::withdraw(fd);
-  fd_table::settle(fd);
-  if (slot != nullptr) leave(*slot, Slot::descriptor);
-}
-
-// The relay holds nothing of the program's but the connection.
-void let_go_of_all_but(int fd, int end) {
-  const SlotRef kept = fd_table::find(fd);
-  struct Kept {
-    const Slot* slot;
-    int fd;
-  } keep{kept.get(), fd};
-  fd_table::for_each(
-      [](int number, Slot&, void* context) {
-        const auto* const what = static_cast<Kept*>(context);
-        if (number != what->fd) give_back(number);
-      },
-      &keep);
-  const auto low = static_cast<unsigned>(std::min(fd, end));
-  const auto high = static_cast<unsigned>(std::max(fd, end));
-  if (low > 0) close_span(0, low - 1);
-  close_span(low + 1, high - 1);
-  close_span(high + 1, ~0U);
-}
-
-// The program's handlers and its terminal's signals are none of the relay's.
-void stand_alone() {
-  setsid();
-  for (int number = 1; number < NSIG; ++number) signal(number, SIG_DFL);
-  signal(SIGPIPE, SIG_IGN);
-  sigset_t none;
-  sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, nullptr);
-  prctl(PR_SET_NAME, "gaiter-relay");
-}
 
 // False: the connection is broken.
 bool take_from_network(Connection& connection, int fd, int end, Flow& flow) {
@@ -153,7 +109,7 @@ bool carry(Connection& connection, int fd, int end) {
 }  // namespace
 
 void run_relay(int fd, int end) {
-  stand_alone();
+  stand_alone("gaiter-relay");
   let_go_of_all_but(fd, end);
   {
     const SlotRef slot = fd_table::find(fd);

@@ -59,12 +59,6 @@ def serve(processes, server_side):
 
 
 @pytest.fixture
-def server_side_of(side, pki):
-    """server_side_of(user) is the side of a daemon that becomes this user before it listens."""
-    return lambda user: side(user, {"server": pki.server}, {"ca": pki.ca}, owner=user)
-
-
-@pytest.fixture
 def reach(relay, client_side):
     """reach(port, secrets) is the recorded way to a daemon: the clients' port, and the proof."""
     def way(port, *secrets, side=None):

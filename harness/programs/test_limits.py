@@ -1,4 +1,7 @@
-"""Programs that limit their own memory: the limit is what they set, and they can use all of it."""
+"""Programs that limit themselves. Of memory the limit is what they set, and they can use all of it;
+without a right to further processes they can pass connections on."""
+
+import time
 
 import pytest
 
@@ -45,3 +48,87 @@ def test_a_limit_is_the_programs_own(processes, ports, relay, server_side, clien
                          environment=client_side.environment())
     assert done.text == "limited\n"
     wire.prove(connections=1)
+
+
+# A child that was there before serves what it is passed, if that is what it was told.
+PASSER = """
+import os, resource, socket, sys
+ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+if os.fork() == 0:
+    while True:
+        told, (number,), _, _ = socket.recv_fds(theirs, 100, 1)
+        connection = socket.socket(fileno=number)
+        same = os.fstat(number).st_ino == int(told)
+        connection.sendall((b"same " if same else b"other ") + connection.recv(100))
+        connection.close()
+listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+resource.setrlimit(resource.RLIMIT_NPROC, (1, 1))
+try:
+    os._exit(os.fork())
+except BlockingIOError:
+    pass
+while True:
+    connection, _ = listener.accept()
+    connection.sendall(b"passed " + connection.recv(100))
+    inode = os.fstat(connection.fileno()).st_ino
+    try:
+        socket.send_fds(ours, [str(inode).encode()], [connection.fileno()])
+    except PermissionError:
+        connection.sendall(b"refused " + connection.recv(100))
+    connection.close()
+"""
+
+TWO_LINES = """
+import socket, sys
+connection = socket.create_connection(("localhost", int(sys.argv[1])))
+for word in (sys.argv[2], "and more"):
+    connection.sendall(word.encode())
+    print(connection.recv(100).decode())
+print(connection.recv(100).decode())
+"""
+
+
+@pytest.fixture
+def passer(processes, ports, relay, server_side_of, client_side):
+    """passer(user) starts a server that may not fork and passes on; gives its side, the relay to
+    it, and a function that asks it."""
+    def start(user):
+        side = server_side_of(user)
+        port = ports.free()
+        side.inbound(port)
+        server = processes.start([peers.PYTHON, "-I", "-c", PASSER, port], user=user,
+                                 environment=side.environment())
+        wait_listening(port, server)
+        wire = relay(port, [SECRET.encode()])
+        client_side.outbound(wire.port)
+
+        def ask():
+            return processes.run([peers.PYTHON, "-I", "-c", TWO_LINES, wire.port, SECRET],
+                                 environment=client_side.environment()).text.splitlines()
+        return side, port, wire, ask
+    return start
+
+
+def test_a_connection_is_passed_on_where_no_process_may_be_made(passer):
+    """As Dovecot's login processes do, which make sure of it by its inode."""
+    side, _, wire, ask = passer("games")
+    for _ in range(3):
+        assert ask() == ["passed " + SECRET, "same and more", ""]
+    side.nothing_refused()
+    wire.prove(connections=3)
+
+
+@pytest.mark.tls_only
+def test_who_may_not_fork_does_not_pass_on_under_a_newer_policy(passer):
+    """The process that would have to relay does not know it."""
+    side, port, wire, ask = passer("games")
+    assert ask()[1] == "same and more"
+    side.inbound(port, rekey={"bytes": 1 << 20})
+    for _ in range(200):
+        answer = ask()[1]
+        if answer != "same and more":
+            break
+        time.sleep(0.05)
+    assert answer == "refused and more"
+    side.refused("local", "EACCES")
+    wire.prove()

@@ -1,3 +1,5 @@
+#include <linux/sockios.h>
+
 #include "parity.h"
 
 static uint8_t data[1 << 20];
@@ -241,6 +243,36 @@ static void full_duplex_loop(int fd, bool subject) {
   hand_over();
 }
 
+// Who waits for TIOCOUTQ to say 0, and calls nothing else.
+static void asks_what_is_unsent(int fd, bool subject) {
+  small_buffers(fd);
+  if (!subject) {
+    yield();
+    uint64_t total = 0;
+    drain(fd, &total);
+    report(total);
+    await_turn();
+    return;
+  }
+  set_blocking(fd, false);
+  uint64_t sent = 0;
+  for (ssize_t got; (got = write(fd, data, sizeof data)) > 0;) sent += (uint64_t)got;
+  int left = -1;
+  tell("asked", ioctl(fd, TIOCOUTQ, &left));
+  say("%s", left > 0 ? "some" : "none");
+  hand_over();
+  for (int i = 0; i < 1000 && left != 0; ++i) {
+    nap(10);
+    ioctl(fd, TIOCOUTQ, &left);
+  }
+  say("%d", left);
+  ioctl(fd, SIOCOUTQNSD, &left);
+  say("%d", left);
+  shutdown(fd, SHUT_WR);
+  say("%s", reported() == sent ? "all" : "not all");
+  hand_over();
+}
+
 const struct scenario send_cases[] = {{"gathers", gathers, false},
                                       {"large", large, false},
                                       {"slow_reader", slow_reader, false},
@@ -250,4 +282,5 @@ const struct scenario send_cases[] = {{"gathers", gathers, false},
                                       {"send_timeout", send_timeout, false},
                                       {"asks_after_timeout", asks_after_timeout, false},
                                       {"full_duplex_loop", full_duplex_loop, false},
+                                      {"asks_what_is_unsent", asks_what_is_unsent, false},
                                       {0}};

@@ -1,0 +1,48 @@
+#include "shim/orphan.h"
+
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+namespace gaiter::shim {
+
+namespace {
+
+void close_span(unsigned first, unsigned last) {
+  if (first > last || real::close_range(first, last, 0) == 0) return;
+  for (unsigned fd = first; fd <= std::min(last, 65'535U); ++fd) real::close(static_cast<int>(fd));
+}
+
+}  // namespace
+
+void stand_alone(const char* name) {
+  setsid();
+  for (int number = 1; number < NSIG; ++number) signal(number, SIG_DFL);
+  signal(SIGPIPE, SIG_IGN);
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, nullptr);
+  prctl(PR_SET_NAME, name);
+}
+
+void give_back(int fd) {
+  Slot* const slot = fd_table::withdraw(fd);
+  fd_table::settle(fd);
+  if (slot != nullptr) leave(*slot, Slot::descriptor);
+}
+
+void let_go_of_all_but(int one, int other) {
+  fd_table::for_each(
+      [](int number, Slot&, void* kept) {
+        if (number != *static_cast<int*>(kept)) give_back(number);
+      },
+      &one);
+  const auto low = static_cast<unsigned>(std::min(one, other));
+  const auto high = static_cast<unsigned>(std::max(one, other));
+  if (low > 0) close_span(0, low - 1);
+  close_span(low + 1, high - 1);
+  close_span(high + 1, ~0U);
+}
+
+}  // namespace gaiter::shim
