@@ -56,12 +56,13 @@ struct Reading {
   // whole record waits that was not opened yet.
   enum class Hint : uint8_t { nothing, unsure, something };
   std::atomic<Hint> hint{Hint::nothing};
-  bool ended = false;                // close_notify came, or FIN where that is allowed
-  std::atomic<bool> shut{false};     // by the program's own shutdown(2): see stop_reading()
-  bool cut_off = false;              // FIN without close_notify
-  int error = 0;                     // of recv(2), not told to the program yet
-  bool told = false;                 // a reset, by SO_ERROR: TCP then just says the end
-  std::atomic<bool> drained{false};  // the kernel had no more than the last recv took
+  bool ended = false;                  // close_notify came, or FIN where that is allowed
+  std::atomic<bool> shut{false};       // by the program's own shutdown(2): see stop_reading()
+  bool cut_off = false;                // FIN without close_notify
+  int error = 0;                       // of recv(2), not told to the program yet
+  bool told = false;                   // a reset, by SO_ERROR: TCP then just says the end
+  std::atomic<bool> drained{false};    // the kernel had no more than the last recv took
+  std::atomic<uint32_t> low_water{1};  // SO_RCVLOWAT, in the program's bytes
   // Threads asleep in poll(2) or select(2): for input, of whom one that takes it off the
   // kernel's queue before they saw it there must know; and for anything else.
   std::atomic<uint16_t> pollers{0}, other_pollers{0};
@@ -184,6 +185,16 @@ class Connection : public Slot {
   ssize_t transmit_file(int fd, int in, off_t* offset, size_t count);
   uint32_t unsent_bytes() const { return writing_.outbox.urgent() ? writing_.outbox.length : 0; }
 
+  // ---- SO_RCVLOWAT (connection_low_water.cpp) ----
+
+  // The kernel would count ciphertext: its own mark stays at 1 while a connection is
+  // protected. As setsockopt(2).
+  int set_low_water(int fd, const void* value, socklen_t length);
+  int low_water() const { return static_cast<int>(reading_.low_water.load()); }
+  // Of a socket that becomes protected, or turns out to be clear after all.
+  void take_low_water(int fd);
+  void give_back_low_water(int fd);
+
   // ---- readiness (connection_ready.cpp), in poll(2)'s bits ----
 
   // What the program may see of what it `wanted`, given what the kernel said
@@ -275,6 +286,8 @@ class Connection : public Slot {
   ssize_t read_locked(int fd, LockResult lock, engine::IovCursor& sink, int flags);
   ssize_t peek_locked(int fd, engine::IovCursor& sink, int flags);
   bool gather(int fd, size_t wanted, int flags);
+  size_t least_of(size_t length) const;
+  size_t least_visible() const;
   bool await_input(int fd);
   bool let_pollers_see(int fd, int flags);
   std::atomic<uint16_t>& pollers_for(uint32_t wanted);
@@ -350,6 +363,7 @@ bool restarts_after_signal();
 
 // Whether this process has ever set one: else none is looked for.
 extern std::atomic<bool> timeouts_are_used;
+extern std::atomic<bool> low_waters_are_used;
 
 // SO_RCVTIMEO and SO_SNDTIMEO as one deadline for a whole call, however many records
 // and system calls it takes. The first wait is the kernel's own.

@@ -56,9 +56,10 @@ bool Connection::gather(int fd, size_t wanted, int flags) {
     }
     engine::Inbox& inbox = reading_.inbox;
     const bool some = inbox.plain_length != 0;
+    const bool enough = inbox.plain_length >= least_of(wanted);
     const bool all = (flags & MSG_WAITALL) != 0;
     if (inbox.plain_length >= wanted || reading_.ended ||
-        (asked && reading_.drained && some && !all)) {
+        (asked && reading_.drained && enough && !all)) {
       return true;
     }
     if (reading_.cut_off || reading_.error != 0) {
@@ -71,7 +72,7 @@ bool Connection::gather(int fd, size_t wanted, int flags) {
     }
     const size_t room = inbox.capacity - inbox.plain_length - inbox.cipher_length;
     if (room == 0) return true;
-    const bool may_wait = (flags & MSG_DONTWAIT) == 0 && (!some || all) && !reading_.shut;
+    const bool may_wait = (flags & MSG_DONTWAIT) == 0 && (!enough || all) && !reading_.shut;
     const bool flushed = may_wait && writing_.urgent.load(std::memory_order_relaxed);
     if (flushed && !await_input(fd)) return some;
     int64_t until = 0;
@@ -151,7 +152,7 @@ bool Connection::pull(int fd, const Registration* asking) {
   if (state() == State::open && !reading_.ended && !reading_.cut_off) {
     const int saved_errno = errno;
     if (reading_.receiving) recover_input(fd);
-    gather(fd, 1, MSG_DONTWAIT | keep_error);
+    gather(fd, least_visible(), MSG_DONTWAIT | keep_error);
     errno = saved_errno;
   }
   settle_inbox();

@@ -51,6 +51,7 @@ Progress Connection::step(int fd, bool polls) {
   if (progress == Progress::wait_readable) settle_inbox();
   if (state() == State::fresh && before != State::fresh) {
     leave_to_exec();
+    give_back_low_water(fd);
     epoll_give_back(*this);
   } else if (state() != before) {
     epoll_state_changed(*this);

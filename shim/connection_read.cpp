@@ -57,8 +57,8 @@ bool Connection::ensure_inbox() {
 void Connection::settle_inbox() {
   engine::Inbox& inbox = reading_.inbox;
   auto hint = Reading::Hint::nothing;
-  if (inbox.plain_length != 0 || reading_.ended || reading_.cut_off || reading_.error != 0 ||
-      reading_.shut || state() == State::failed) {
+  if (inbox.plain_length >= least_visible() || reading_.ended || reading_.cut_off ||
+      reading_.error != 0 || reading_.shut || state() == State::failed) {
     hint = Reading::Hint::something;
   } else if (inbox.cipher_length != 0 && engine::has_whole_record(inbox)) {
     hint = Reading::Hint::unsure;
@@ -208,6 +208,7 @@ ssize_t Connection::read_locked(int fd, LockResult lock, IovCursor& sink, int fl
   if ((flags & MSG_PEEK) != 0) return peek_locked(fd, sink, flags);
 
   const bool all = (flags & MSG_WAITALL) != 0;
+  const size_t least = all ? sink.remaining() : least_of(sink.remaining());
   const CallDeadline deadline(SO_RCVTIMEO, flags);
   bool has_waited = false;
   size_t total = 0;
@@ -232,12 +233,12 @@ ssize_t Connection::read_locked(int fd, LockResult lock, IovCursor& sink, int fl
       return -1;
     }
     // A short count tells the program that nothing is left (epoll(7)).
-    if (total != 0 && reading_.drained && !all) return static_cast<ssize_t>(total);
+    if (total >= least && reading_.drained) return static_cast<ssize_t>(total);
     if (!ensure_inbox()) {
       errno = ENOMEM;
       return total != 0 ? static_cast<ssize_t>(total) : -1;
     }
-    const bool may_wait = (flags & MSG_DONTWAIT) == 0 && (total == 0 || all) && !reading_.shut;
+    const bool may_wait = (flags & MSG_DONTWAIT) == 0 && total < least && !reading_.shut;
     if (may_wait && writing_.urgent.load(std::memory_order_relaxed)) {
       if (!await_input(fd)) return total != 0 ? static_cast<ssize_t>(total) : -1;
       has_waited = true;

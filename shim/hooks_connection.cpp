@@ -80,6 +80,7 @@ int connect_protected(int fd, const sockaddr* address, socklen_t length, Connect
     return fail_with(EALREADY);
   }
   connection.identify(fd);
+  connection.take_low_water(fd);
   connection.hide_from_exec();
   int result = -1;
   if (epoll_adopt(connection)) {
@@ -93,6 +94,7 @@ int connect_protected(int fd, const sockaddr* address, socklen_t length, Connect
     connection.abandon_connect(0);
     epoll_give_back(connection);
     connection.leave_to_exec();
+    connection.give_back_low_water(fd);
     return fail_with(error);
   }
   connection.tcp_connected();
@@ -141,6 +143,7 @@ int adopt_accepted(int fd, Address& remote, int flags) {
     if (connection != nullptr) {
       connection->set_remote(remote.get());
       connection->identify(fd);
+      connection->take_low_water(fd);
     }
   } else {
     log_blocked(decision.rule, fd, remote.get(), decision.why);
@@ -312,6 +315,14 @@ int hook_shutdown(int fd, int how) {
 }
 
 int hook_getsockopt(int fd, int level, int name, void* value, socklen_t* length) {
+  if (level == SOL_SOCKET && name == SO_RCVLOWAT && fd_table::has(fd)) {
+    const int result = real::getsockopt(fd, level, name, value, length);
+    const Protected connection(fd);
+    if (!connection || result != 0) return result;
+    const int mark = connection->low_water();
+    std::memcpy(value, &mark, std::min<size_t>(*length, sizeof mark));
+    return 0;
+  }
   if (level != SOL_SOCKET || name != SO_ERROR || !fd_table::has(fd) || !may_be_memory(value) ||
       !may_be_memory(length) || static_cast<int>(*length) < static_cast<int>(sizeof(int))) {
     return real::getsockopt(fd, level, name, value, length);
@@ -339,7 +350,14 @@ int hook_setsockopt(int fd, int level, int name, const void* value, socklen_t le
                               name == SO_RCVTIMEO_NEW || name == SO_SNDTIMEO_NEW)) {
     timeouts_are_used.store(true, std::memory_order_relaxed);
   }
+  const bool is_low_water = level == SOL_SOCKET && name == SO_RCVLOWAT;
+  if (is_low_water) low_waters_are_used.store(true, std::memory_order_relaxed);
   if (!fd_table::has(fd)) return real::setsockopt(fd, level, name, value, length);
+  if (is_low_water) {
+    const Protected connection(fd);
+    return connection ? connection->set_low_water(fd, value, length)
+                      : real::setsockopt(fd, level, name, value, length);
+  }
   // TCP's own options mean nothing to a relay's end, and no harm.
   if ((level == IPPROTO_TCP || level == IPPROTO_IP || level == IPPROTO_IPV6) &&
       as_relay_end(fd_table::find(fd)) != nullptr) {
