@@ -172,3 +172,38 @@ def test_a_connection_from_a_parent_that_is_not_under_gaiter(processes, ports, r
                               "/bin/sh", "-c", service])
     wait_listening(port, server)
     assert ask(processes, relay, port, client_side) == b"heard: " + SECRET + b"\n"
+
+
+# What systemd does: the program finds its listener as number 3 (sd_listen_fds(3)).
+ACTIVATING = """
+import os, socket, sys
+listener = socket.socket()
+listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+listener.bind(("127.0.0.1", int(sys.argv[1])))
+listener.listen()
+os.dup2(listener.fileno(), 3)
+os.set_inheritable(3, True)  # 3 may have been its number before
+os.execve(sys.executable, [sys.executable, "-c", sys.argv[2]], dict(
+    os.environ, LISTEN_FDS="1", LISTEN_PID=str(os.getpid()),
+    **dict(variable.split("=", 1) for variable in sys.argv[3:])))
+"""
+
+ACTIVATED = """
+import os, socket
+assert os.environ["LISTEN_FDS"] == "1" and os.environ["LISTEN_PID"] == str(os.getpid())
+listener = socket.socket(fileno=3)
+while True:
+    connection, _ = listener.accept()
+    connection.sendall(b"activated: " + connection.makefile("rb").readline())
+    connection.close()
+"""
+
+
+def test_a_listener_from_socket_activation(processes, ports, relay, server_side, client_side):
+    port = ports.free()
+    server_side.inbound(port)
+    variables = [f"{name}={value}" for name, value in server_side.environment().items()]
+    server = processes.start([PYTHON, "-c", ACTIVATING, port, ACTIVATED, *variables])
+    wait_listening(port, server)
+    for _ in range(2):
+        assert ask(processes, relay, port, client_side) == b"activated: " + SECRET + b"\n"
