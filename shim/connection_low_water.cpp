@@ -29,6 +29,7 @@ size_t Connection::least_of(size_t length) const {
 size_t Connection::least_visible() const { return least_of(most_visible); }
 
 int Connection::set_low_water(int fd, const void* value, socklen_t length) {
+  low_waters_are_used.store(true, std::memory_order_relaxed);
   if (real::setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, value, length) != 0) return -1;
   take_low_water(fd);  // as the kernel understood it
   return 0;

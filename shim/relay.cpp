@@ -39,12 +39,29 @@ bool is_sole_holder(Slot& wanted) {
   return descriptors(wanted) == numbers.count;
 }
 
+// What was set on the connection for the program's calls goes on with the end.
+void take_options(int end, int fd) {
+  for (const int name : {SO_RCVTIMEO, SO_SNDTIMEO}) {
+    timeval time{};
+    socklen_t length = sizeof time;
+    if (real::getsockopt(fd, SOL_SOCKET, name, &time, &length) == 0 &&
+        (time.tv_sec != 0 || time.tv_usec != 0)) {
+      real::setsockopt(end, SOL_SOCKET, name, &time, length);
+    }
+  }
+  const SlotRef slot = fd_table::find(fd);
+  const Connection* const connection = as_connection(slot);
+  const int mark = connection != nullptr ? connection->low_water() : 1;
+  if (mark != 1) real::setsockopt(end, SOL_SOCKET, SO_RCVLOWAT, &mark, sizeof mark);
+}
+
 }  // namespace
 
 int start_relay(int fd) {
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return -1;
   if (!is_blocking(fd)) real::fcntl(ends[0], F_SETFL, reinterpret_cast<void*>(O_NONBLOCK));
+  take_options(ends[0], fd);
   bool started;
   {
     const AllSignalsBlocked blocked;

@@ -114,6 +114,10 @@ void run_relay(int fd, int end) {
   {
     const SlotRef slot = fd_table::find(fd);
     Connection* const connection = as_connection(slot);
+    // How much the program waits for is a matter of its end now.
+    constexpr int anything = 1;
+    if (connection != nullptr && connection->low_water() != anything)
+      connection->set_low_water(fd, &anything, sizeof anything);
     if (connection != nullptr && carry(*connection, fd, end)) {
       connection->say_goodbye(fd, process::now() + patience);
       connection->swallow_control(fd);

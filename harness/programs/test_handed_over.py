@@ -207,3 +207,51 @@ def test_a_listener_from_socket_activation(processes, ports, relay, server_side,
     wait_listening(port, server)
     for _ in range(2):
         assert ask(processes, relay, port, client_side) == b"activated: " + SECRET + b"\n"
+
+
+# Sets what its successor's calls go by, then lets it have the connection as number 0.
+OPTIONS = """
+import os, socket, struct, sys
+listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+while True:
+    connection, _ = listener.accept()
+    if os.fork() == 0:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", 0, 300_000))
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 20)
+        os.dup2(connection.fileno(), 0)
+        os.execv(sys.executable, [sys.executable, "-c", sys.argv[2]])
+    connection.close()
+"""
+
+PATIENT = """
+import socket
+connection = socket.socket(fileno=0)
+heard = connection.recv(1000)
+try:
+    connection.recv(1000)
+except BlockingIOError:
+    connection.sendall(b"in time: " + heard)
+"""
+
+IN_PIECES = """
+import socket, sys, time
+connection = socket.create_connection(("localhost", int(sys.argv[1])))
+for piece in (sys.argv[2][:10], sys.argv[2][10:]):
+    connection.sendall(piece.encode())
+    time.sleep(0.1)
+print(connection.recv(1000).decode())
+"""
+
+
+def test_options_go_with_the_connection(processes, ports, relay, server_side, client_side):
+    port = ports.free()
+    server_side.inbound(port)
+    server = processes.start([PYTHON, "-c", OPTIONS, port, PATIENT],
+                             environment=server_side.environment())
+    wait_listening(port, server)
+    wire = relay(port, [SECRET])
+    client_side.outbound(wire.port)
+    done = processes.run([PYTHON, "-c", IN_PIECES, wire.port, SECRET.decode()],
+                         environment=client_side.environment())
+    assert done.text == f"in time: {SECRET.decode()}\n"
+    wire.prove(connections=1)
