@@ -225,6 +225,44 @@ static void counts_waiting(int fd, bool subject) {
   hand_over();
 }
 
+// Reads for which a receiver may look ahead: what one leaves is there for the next, for poll,
+// FIONREAD, a peek and a child.
+static void takes_much(int fd, bool subject) {
+  static uint8_t much[1000000], expected[sizeof much];
+  const size_t part = 65536;
+  fill_stream(expected, sizeof expected, 0);
+  if (!subject) {
+    hand_over();
+    write_exactly(fd, expected, sizeof expected);
+    await_turn();
+    return;
+  }
+  size_t at = 0;
+  for (int i = 0; i < 5; ++i, at += part) tell("part", recv(fd, much + at, part, MSG_WAITALL));
+  say("%d", readable(fd, 5000));
+  int count = 0;
+  ioctl(fd, FIONREAD, &count);
+  say("%s", count > 0 ? "some" : "none");
+  tell("peek", recv(fd, much + at, 100, MSG_PEEK));
+  pid_t child = fork();
+  if (child == 0)
+    _exit(recv(fd, much, part, MSG_WAITALL) == (ssize_t)part &&
+                  memcmp(much, expected + at, part) == 0
+              ? 7
+              : 1);
+  int status = 0;
+  waitpid(child, &status, 0);
+  say("child %d", WEXITSTATUS(status));
+  memcpy(much + at, expected + at, part);
+  at += part;
+  for (; at + 200000 < sizeof much; at += 200000)
+    tell("large part", recv(fd, much + at, 200000, MSG_WAITALL));
+  tell("rest", (long)read_exactly(fd, much + at, sizeof much - at));
+  say("%s", memcmp(much, expected, sizeof much) == 0 ? "same" : "other");
+  tell("nothing", recv(fd, much, part, MSG_DONTWAIT));
+  hand_over();
+}
+
 const struct scenario receive_cases[] = {{"peeks", peeks, false},
                                          {"peeks_much", peeks_much, false},
                                          {"no_wait", no_wait, false},
@@ -235,4 +273,5 @@ const struct scenario receive_cases[] = {{"peeks", peeks, false},
                                          {"scattered", scattered, false},
                                          {"bad_arguments", bad_arguments, false},
                                          {"counts_waiting", counts_waiting, false},
+                                         {"takes_much", takes_much, false},
                                          {0}};
