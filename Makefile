@@ -95,8 +95,9 @@ define install_packages
 endef
 
 build/unpacked/%:
-	@mkdir -p $@.fetched && cd $@.fetched && \
-	  { apt-get download -qq $* || { apt-get update -qq && apt-get download -qq $*; }; } 2>/dev/null
+	@rm -rf $@.fetched $@.partial; mkdir -p $@.fetched
+	@cd $@.fetched && { apt-get download -qq $* 2>/dev/null || \
+	  { apt-get update -qq && apt-get download -qq $*; }; }
 	@dpkg-deb -x $@.fetched/$*_*.deb $@.partial && rm -r $@.fetched && mv $@.partial $@
 
 deps:  ## install the packages that the build needs
