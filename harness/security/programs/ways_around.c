@@ -115,6 +115,11 @@ int main(int count, char** words) {
   struct io_uring ring;
   errno = -io_uring_queue_init(4, &ring, 0);
   say("io_uring", errno != 0 ? -1 : 0);
+  int (*by_name)(unsigned, struct io_uring*, unsigned) =
+      (int (*)(unsigned, struct io_uring*, unsigned))dlsym(dlopen("liburing.so.2", RTLD_NOW),
+                                                           "io_uring_queue_init");
+  errno = -by_name(4, &ring, 0);
+  say("io_uring-by-name", errno != 0 ? -1 : 0);
   by_pipes();
   say("dlopen", by_a_library(RTLD_NOW));
   say("deepbind", by_a_library(RTLD_NOW | RTLD_DEEPBIND));
