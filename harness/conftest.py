@@ -10,9 +10,9 @@ import tempfile
 
 import pytest
 
-from harness.lib import gaiter, processes as programs
+from harness.lib import gaiter, peers, processes as programs
 from harness.lib.pki import Pki
-from harness.lib.ports import Ports
+from harness.lib.ports import Ports, wait_listening
 from harness.lib.relay import Relay
 
 LIMIT = 60  # seconds a test may take unless it is marked limit(SECONDS)
@@ -30,7 +30,20 @@ def pytest_configure(config):
     programs.adopt_orphans()
 
 
+def spread_long_ones(items):
+    """Those that may run long go evenly into the first half: none begins when all others have
+    ended, and no worker gets many in a row."""
+    long = [item for item in items if item.get_closest_marker("limit")]
+    short = [item for item in items if not item.get_closest_marker("limit")]
+    between = max(1, len(short) // 2 // max(1, len(long)))
+    items[:] = []
+    while long or short:
+        items += long[:1] + short[:between]
+        del long[:1], short[:between]
+
+
 def pytest_collection_modifyitems(config, items):
+    spread_long_ones(items)
     if config.getoption("--plain"):
         skip = pytest.mark.skip(reason="has no meaning without Gaiter")
         for item in items:
@@ -163,3 +176,18 @@ def client_side(side, pki):
 def server_side_of(side, pki):
     """server_side_of(user) is the side of a daemon that becomes this user before it listens."""
     return lambda user: side(user, {"server": pki.server}, {"ca": pki.ca}, owner=user)
+
+
+@pytest.fixture
+def relay_to_echo(processes, ports, relay, server_side, client_side):
+    """relay_to_echo(secret) starts an echo server under Gaiter and a relay to it, which clients at
+    `client_side` protect their connections to."""
+    def start(secret):
+        port = ports.free()
+        server_side.inbound(port)
+        server = processes.start(peers.echo_server(port), environment=server_side.environment())
+        wait_listening(port, server)
+        wire = relay(port, [secret.encode()])
+        client_side.outbound(wire.port)
+        return wire
+    return start

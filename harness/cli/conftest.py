@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.cli.command import run
+from harness.cli.keyring_fixture import Keyring
 
 
 @pytest.fixture
@@ -20,6 +20,12 @@ def policy(tmp_path):
 
 @pytest.fixture
 def keyring(tmp_path):
-    path = tmp_path / "keyring"
-    assert run("keyring", "create", "redis", "--default", "--keyring", path).code == 0
-    return path
+    """A keyring of the test's own, not made yet."""
+    return Keyring(tmp_path / "keyring")
+
+
+@pytest.fixture
+def redis_keyring(keyring):
+    """The path of a keyring whose default entry is `redis`."""
+    keyring.good("create", "redis", "--default")
+    return keyring.path

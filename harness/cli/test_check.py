@@ -18,9 +18,9 @@ def imported(keyring, tmp_path, label, identity):
     assert result.code == 0, result.err
 
 
-def test_a_good_policy(policy, keyring):
+def test_a_good_policy(policy, redis_keyring):
     folder = policy(_6379="inbound = {};\noutbound = {};\n")
-    result = run("check", folder, "--keyring", keyring)
+    result = run("check", folder, "--keyring", redis_keyring)
     assert (result.code, result.out) == (0, f"{folder}: 2 rules, good\n"), result.err
 
 
@@ -40,11 +40,12 @@ def test_a_policy_that_is_not_there(tmp_path):
     assert result.code == 2 and str(tmp_path / "none") in result.out
 
 
-def test_the_environment_is_checked_by_default(policy, keyring):
+def test_the_environment_is_checked_by_default(policy, redis_keyring):
     folder = policy(_6379="inbound = {};\n")
-    result = run("check", "--keyring", keyring, GAITER_POLICY=str(folder), GAITER_POLICY_TEXT="")
+    result = run("check", "--keyring", redis_keyring, GAITER_POLICY=str(folder),
+                 GAITER_POLICY_TEXT="")
     assert result.code == 0 and result.out.endswith(f"{folder}: 1 rule, good\n")
-    result = run("check", "--keyring", keyring, GAITER_POLICY_TEXT='unmatched = "blok";')
+    result = run("check", "--keyring", redis_keyring, GAITER_POLICY_TEXT='unmatched = "blok";')
     assert result.code == 2 and "GAITER_POLICY_TEXT:1:" in result.out
 
 
@@ -53,9 +54,9 @@ def test_nothing_protected_is_a_warning():
     assert result.code == 1 and "nothing is protected" in result.out
 
 
-def test_a_label_that_is_not_there(policy, keyring):
+def test_a_label_that_is_not_there(policy, redis_keyring):
     folder = policy(_6379='inbound = {\n  certificate = "rdis";\n};\n')
-    result = run("check", folder, "--keyring", keyring)
+    result = run("check", folder, "--keyring", redis_keyring)
     assert result.code == 2
     assert "6379.conf:2:" in result.out and "rdis" in result.out and "redis" in result.out
 
@@ -71,28 +72,28 @@ def test_no_keyring(policy, tmp_path):
     assert run("check", folder, *words).code == 0
 
 
-def test_an_insecure_key(policy, keyring):
-    (keyring / "redis" / "key.pem").chmod(0o640)
-    result = run("check", policy(_6379="inbound = {};\n"), "--keyring", keyring)
+def test_an_insecure_key(policy, redis_keyring):
+    (redis_keyring / "redis" / "key.pem").chmod(0o640)
+    result = run("check", policy(_6379="inbound = {};\n"), "--keyring", redis_keyring)
     assert result.code == 2 and "key.pem" in result.out
 
 
-def test_certificates_that_expire(policy, keyring, tmp_path):
+def test_certificates_that_expire(policy, redis_keyring, tmp_path):
     folder = policy(_6379='inbound = { certificate = "old"; };\n')
-    imported(keyring, tmp_path, "old", issue("old", names=["localhost"], days=(-9, -2)))
-    result = run("check", folder, "--keyring", keyring)
+    imported(redis_keyring, tmp_path, "old", issue("old", names=["localhost"], days=(-9, -2)))
+    result = run("check", folder, "--keyring", redis_keyring)
     assert result.code == 2 and '"old" expired on ' in result.out
 
     policy(_6379='inbound = { certificate = "soon"; };\n')
-    imported(keyring, tmp_path, "soon", issue("soon", names=["localhost"], days=(-9, 8)))
-    result = run("check", folder, "--keyring", keyring)
+    imported(redis_keyring, tmp_path, "soon", issue("soon", names=["localhost"], days=(-9, 8)))
+    result = run("check", folder, "--keyring", redis_keyring)
     assert result.code == 1
     assert re.search('^warning: .*"soon" expires in ', result.out, re.MULTILINE)
 
     policy(_6379='inbound = { certificate = "later"; };\n')
-    imported(keyring, tmp_path, "later", issue("later", names=["localhost"], days=(-9, 32)))
-    assert run("check", folder, "--keyring", keyring).code == 0
-    assert run("check", folder, "--keyring", keyring, "--expires-within", "33").code == 1
+    imported(redis_keyring, tmp_path, "later", issue("later", names=["localhost"], days=(-9, 32)))
+    assert run("check", folder, "--keyring", redis_keyring).code == 0
+    assert run("check", folder, "--keyring", redis_keyring, "--expires-within", "33").code == 1
 
 
 def test_trusting_nobody_is_a_warning(policy, tmp_path):
@@ -104,9 +105,9 @@ def test_trusting_nobody_is_a_warning(policy, tmp_path):
     assert run("check", tmp_path / "policy", "--keyring", keyring).code == 0
 
 
-def test_json(policy, keyring):
+def test_json(policy, redis_keyring):
     folder = policy(_6379='inbound = {\n  tls = "requierd";\n};\n')
-    result = run("check", folder, "--json", "--keyring", keyring)
+    result = run("check", folder, "--json", "--keyring", redis_keyring)
     assert result.code == 2
     report = json.loads(result.out)
     assert report["policy"] == str(folder)
@@ -115,7 +116,7 @@ def test_json(policy, keyring):
     assert finding["file"] == f"{folder}/6379.conf" and "required" in finding["message"]
 
     policy(_6379="inbound = {};\noutbound = {};\n")
-    report = json.loads(run("check", folder, "--json", "--keyring", keyring).out)
+    report = json.loads(run("check", folder, "--json", "--keyring", redis_keyring).out)
     assert report == {"policy": str(folder), "rules": 2, "findings": []}
 
 

@@ -77,67 +77,67 @@ def findings(folder, *words):
     return result.code, [line for line in result.out.splitlines() if not line.endswith(" good")]
 
 
-def test_a_rule_that_can_never_match(policy, keyring):
+def test_a_rule_that_can_never_match(policy, redis_keyring):
     folder = policy(gaiter="""\
 rules = (
   { name = "all"; direction = "inbound"; local_ports = "6000-6999"; tls = "off"; },
   { name = "one"; direction = "inbound"; local_ports = 6379; }
 );
 """)
-    code, lines = findings(folder, "--keyring", keyring)
+    code, lines = findings(folder, "--keyring", redis_keyring)
     assert code == 1
     [line] = [line for line in lines if "never match" in line]
     assert line.startswith(f"warning: {folder}/gaiter.conf:3: ")
     assert '"one"' in line and f'"all" ({folder}/gaiter.conf:2)' in line
 
 
-def test_a_port_protected_on_one_side_only(policy, keyring):
+def test_a_port_protected_on_one_side_only(policy, redis_keyring):
     folder = policy(_6379='inbound = { };\noutbound = {\n  tls = "off";\n};\n')
-    code, [line] = findings(folder, "--keyring", keyring)
+    code, [line] = findings(folder, "--keyring", redis_keyring)
     assert code == 1
     assert line.startswith(f"warning: {folder}/6379.conf:3: port 6379 is protected inbound")
     assert f"{folder}/6379.conf:1" in line
 
     policy(_6379="inbound = { };\n")
-    code, [line] = findings(folder, "--keyring", keyring)
+    code, [line] = findings(folder, "--keyring", redis_keyring)
     assert code == 0
     assert line.startswith(f"note: {folder}/6379.conf:1: port 6379 is protected inbound")
     assert "outbound = { }" in line
 
     policy(gaiter='unmatched = "block";\n')
-    assert findings(folder, "--keyring", keyring) == (0, [])
+    assert findings(folder, "--keyring", redis_keyring) == (0, [])
 
 
-def test_an_exception_whose_day_has_come(policy, keyring):
+def test_an_exception_whose_day_has_come(policy, redis_keyring):
     yesterday = datetime.datetime.utcnow().date() - datetime.timedelta(days=1)
     text = 'inbound = {\n  tls = "optional";\n  until = "%s";\n};\noutbound = { };\n'
     folder = policy(_6379=text % yesterday)
-    code, [line] = findings(folder, "--keyring", keyring)
+    code, [line] = findings(folder, "--keyring", redis_keyring)
     assert code == 1 and line.startswith(f"warning: {folder}/6379.conf:3: until")
     assert str(yesterday) in line
     policy(_6379=text % (yesterday + datetime.timedelta(days=9)))
-    assert findings(folder, "--keyring", keyring) == (0, [])
+    assert findings(folder, "--keyring", redis_keyring) == (0, [])
 
 
-def test_monitoring_without_an_end_is_noted(policy, keyring):
+def test_monitoring_without_an_end_is_noted(policy, redis_keyring):
     folder = policy(_6379='inbound = {\n  mode = "monitor";\n};\noutbound = { };\n')
-    code, [line] = findings(folder, "--keyring", keyring)
+    code, [line] = findings(folder, "--keyring", redis_keyring)
     assert code == 0 and line.startswith(f"note: {folder}/6379.conf:2: ") and "until" in line
 
 
-def test_a_required_group_that_this_openssl_has_not(policy, keyring):
+def test_a_required_group_that_this_openssl_has_not(policy, redis_keyring):
     old = "OpenSSL 3.0" in run("version").out
     folder = policy(_6379='inbound = {\n  groups = [ "X25519MLKEM768!", "X25519" ];\n};\n'
                           'outbound = { };\n')
-    code, lines = findings(folder, "--keyring", keyring)
+    code, lines = findings(folder, "--keyring", redis_keyring)
     assert code == (2 if old else 0)
     if old:
         assert lines[0].startswith(f"{folder}/6379.conf:2: ") and "X25519MLKEM768" in lines[0]
     policy(_6379='inbound = { groups = [ "X25519MLKEM768", "X25519" ]; };\noutbound = { };\n')
-    assert findings(folder, "--keyring", keyring) == (0, [])
+    assert findings(folder, "--keyring", redis_keyring) == (0, [])
 
 
-def test_ticket_keys(policy, keyring, tmp_path):
+def test_ticket_keys(policy, redis_keyring, tmp_path):
     file = tmp_path / "ticket.keys"
     folder = policy(_6379=f'inbound = {{\n  session = {{ ticket_keys = "{file}"; }};\n}};\n'
                           'outbound = { };\n')
@@ -146,7 +146,7 @@ def test_ticket_keys(policy, keyring, tmp_path):
         if content is not None:
             file.write_text(content)
             file.chmod(mode)
-        code, lines = findings(folder, "--keyring", keyring)
+        code, lines = findings(folder, "--keyring", redis_keyring)
         assert all(f"{folder}/6379.conf:2: " in line for line in lines)
         return code, *lines
 
@@ -174,38 +174,38 @@ def test_ticket_keys(policy, keyring, tmp_path):
     assert finds() == (0,)  # nobody reads them
 
 
-def test_fips_is_no_validated_module(policy, keyring):
+def test_fips_is_no_validated_module(policy, redis_keyring):
     folder = policy(_6379='inbound = {\n  profile = "fips";\n};\noutbound = { };\n')
-    code, [line] = findings(folder, "--keyring", keyring)
+    code, [line] = findings(folder, "--keyring", redis_keyring)
     assert code == 0 and line.startswith(f"note: {folder}/6379.conf:2: ")
     assert "not a validated module" in line
 
 
-def test_a_user_map(policy, keyring):
+def test_a_user_map(policy, redis_keyring):
     folder = policy(_6379='inbound = {\n  client_auth = "required";\n  allow = "any-trusted";\n'
                           '  map_user = true;\n};\noutbound = { };\n')
     users = folder / "user.map"
 
-    code, [line] = findings(folder, "--keyring", keyring)
+    code, [line] = findings(folder, "--keyring", redis_keyring)
     assert code == 2 and str(users) in line  # it is not there
 
     users.write_text("# who, as whom\ndns:*.apps.example  nobody\nnmae:x  root\n")
-    code, [line] = findings(folder, "--keyring", keyring)
+    code, [line] = findings(folder, "--keyring", redis_keyring)
     assert code == 2 and line.startswith(f"{users}:3: ") and "expected patterns" in line
 
     users.write_text("dns:*.apps.example  nobody-of-this-name\n")
-    code, [line] = findings(folder, "--keyring", keyring)
+    code, [line] = findings(folder, "--keyring", redis_keyring)
     assert code == 1 and line.startswith(f"warning: {users}: ")
     assert '"nobody-of-this-name"' in line and "/etc/passwd" in line
 
     users.write_text("# nobody yet\n")
-    code, [line] = findings(folder, "--keyring", keyring)
+    code, [line] = findings(folder, "--keyring", redis_keyring)
     assert code == 1 and "maps nobody" in line
 
     users.write_text("dns:*.apps.example  nobody\n")
-    assert findings(folder, "--keyring", keyring) == (0, [])
+    assert findings(folder, "--keyring", redis_keyring) == (0, [])
     users.chmod(0o666)
-    code, [line] = findings(folder, "--keyring", keyring)
+    code, [line] = findings(folder, "--keyring", redis_keyring)
     assert code == 2 and f"chmod go-w {users}" in line
 
 

@@ -37,8 +37,8 @@ def settings_of(report):
     return {one["key"]: (one["value"], one["origin"]) for one in report["settings"]}
 
 
-def test_the_rule_and_its_settings(folder, keyring):
-    result = run("explain", *INBOUND, "--policy", folder, "--keyring", keyring)
+def test_the_rule_and_its_settings(folder, redis_keyring):
+    result = run("explain", *INBOUND, "--policy", folder, "--keyring", redis_keyring)
     assert result.code == 0, result.err
     lines = result.out.splitlines()
     assert lines[0] == f'rule "6379.conf:inbound" ({folder}/6379.conf:1)'
@@ -50,8 +50,8 @@ def test_the_rule_and_its_settings(folder, keyring):
     assert re.search("CN=redis, 39[67] days left", certificate)
 
 
-def test_why_each_earlier_rule_is_not_the_one(folder, keyring):
-    report = explained(*INBOUND, "--policy", folder, "--keyring", keyring)
+def test_why_each_earlier_rule_is_not_the_one(folder, redis_keyring):
+    report = explained(*INBOUND, "--policy", folder, "--keyring", redis_keyring)
     assert report["rule"] == {"name": "6379.conf:inbound", "file": f"{folder}/6379.conf", "line": 1}
     assert report["earlier"] == [
         {"name": "health checks", "file": f"{folder}/gaiter.conf", "line": 3,

@@ -11,11 +11,6 @@ from harness.lib import gaiter, hosts
 pytestmark = pytest.mark.tls_only
 
 
-@pytest.fixture
-def keyring(tmp_path):
-    return Keyring(tmp_path / "keyring")
-
-
 # ---- revoke, crl ----
 
 def test_a_revoked_certificate_is_refused_by_openssl(keyring, tmp_path):

@@ -4,14 +4,9 @@ import re
 
 import pytest
 
-from harness.cli.keyring_fixture import Keyring, verified
+from harness.cli.keyring_fixture import verified
 
 pytestmark = pytest.mark.tls_only
-
-
-@pytest.fixture
-def keyring(tmp_path):
-    return Keyring(tmp_path / "keyring")
 
 
 def test_verify_says_what_a_peer_would_say(keyring):

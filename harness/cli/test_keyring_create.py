@@ -4,14 +4,9 @@ import time
 
 import pytest
 
-from harness.cli.keyring_fixture import Keyring, openssl, text_of, verified
+from harness.cli.keyring_fixture import openssl, text_of, verified
 
 pytestmark = pytest.mark.tls_only
-
-
-@pytest.fixture
-def keyring(tmp_path):
-    return Keyring(tmp_path / "keyring")
 
 
 @pytest.mark.parametrize("word, printed", [

@@ -3,17 +3,12 @@
 import pytest
 
 from harness.cli.command import run
-from harness.cli.keyring_fixture import Keyring, openssl, public_key, sign_by_openssl
+from harness.cli.keyring_fixture import openssl, public_key, sign_by_openssl
 
 # To derive a key from a passphrase is slow by design.
 pytestmark = [pytest.mark.tls_only, pytest.mark.limit(300)]
 
 ENCRYPTED = "-----BEGIN ENCRYPTED PRIVATE KEY-----"
-
-
-@pytest.fixture
-def keyring(tmp_path):
-    return Keyring(tmp_path / "keyring")
 
 
 def with_passphrase(keyring, place, passphrase, *words):

@@ -23,8 +23,7 @@ ALL = sorted({" ".join(verb[1:]) for verb in VERBS if verb[0] == "keyring"}
 
 
 @pytest.fixture
-def keyring(tmp_path):
-    keyring = Keyring(tmp_path / "keyring")
+def keyring(keyring):
     keyring.good("create", "web", "--dns", "web.internal")
     return keyring
 

@@ -5,15 +5,14 @@ import re
 
 import pytest
 
-from harness.cli.keyring_fixture import Keyring, make_request, openssl, tool
+from harness.cli.keyring_fixture import make_request, openssl, tool
 
 # Java starts slowly on a busy machine.
 pytestmark = [pytest.mark.tls_only, pytest.mark.limit(300)]
 
 
 @pytest.fixture
-def keyring(tmp_path):
-    keyring = Keyring(tmp_path / "keyring")
+def keyring(keyring):
     keyring.good("ca", "create", "house-ca")
     return keyring
 

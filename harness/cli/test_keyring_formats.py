@@ -19,11 +19,6 @@ def needs(program):
 
 
 @pytest.fixture
-def keyring(tmp_path):
-    return Keyring(tmp_path / "keyring")
-
-
-@pytest.fixture
 def secret(tmp_path):
     path = tmp_path / "secret"
     path.write_text(PASSPHRASE + "\n")

@@ -12,7 +12,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import pkcs7, pkcs12
 from cryptography.x509.oid import NameOID
 
-from harness.cli.keyring_fixture import Keyring
 from harness.lib.pki import issue
 
 pytestmark = pytest.mark.tls_only
@@ -21,8 +20,7 @@ SEED = int(os.environ.get("MALFORMED_SEED", random.randrange(1 << 32)))
 
 
 @pytest.fixture
-def keyring(tmp_path):
-    keyring = Keyring(tmp_path / "keyring")
+def keyring(keyring, tmp_path):
     keyring.good("import", "old", write(tmp_path, "old.pem", issue("old", names=["old"]).pem))
     return keyring
 

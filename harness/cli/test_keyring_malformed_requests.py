@@ -14,8 +14,7 @@ SEED = int(os.environ.get("MALFORMED_SEED", random.randrange(1 << 32)))
 
 
 @pytest.fixture
-def keyring(tmp_path):
-    keyring = Keyring(tmp_path / "keyring")
+def keyring(keyring):
     keyring.good("ca", "create", "house")
     return keyring
 

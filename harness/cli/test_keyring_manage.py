@@ -13,11 +13,6 @@ from harness.lib.pki import issue
 pytestmark = pytest.mark.tls_only
 
 
-@pytest.fixture
-def keyring(tmp_path):
-    return Keyring(tmp_path / "keyring")
-
-
 def put(keyring, label, identity, place, *words, key=True):
     file = place / f"{label}.in"
     file.write_bytes(identity.chain_pem + (identity.key_pem if key else b""))

@@ -5,14 +5,9 @@ import json
 import pytest
 
 from harness.cli.keyring_fixture import (
-    Keyring, openssl, public_key, sign_by_openssl, text_of, verified)
+    openssl, public_key, sign_by_openssl, text_of, verified)
 
 pytestmark = pytest.mark.tls_only
-
-
-@pytest.fixture
-def keyring(tmp_path):
-    return Keyring(tmp_path / "keyring")
 
 
 def test_renew_keeps_all_but_the_dates(keyring):

@@ -12,11 +12,6 @@ from harness.lib import gaiter
 pytestmark = pytest.mark.tls_only
 
 
-@pytest.fixture
-def keyring(tmp_path):
-    return Keyring(tmp_path / "keyring")
-
-
 def test_a_certificate_by_a_ca_elsewhere(keyring, tmp_path):
     request = tmp_path / "web.csr"
     keyring.good("request", "web", "--dns", "web.example", "--uri", "spiffe://x/y", "--key",

@@ -2,15 +2,9 @@
 
 import pytest
 
-from harness.cli.keyring_fixture import (
-    Keyring, make_request, openssl, public_key, text_of, verified)
+from harness.cli.keyring_fixture import make_request, openssl, public_key, text_of, verified
 
 pytestmark = pytest.mark.tls_only
-
-
-@pytest.fixture
-def keyring(tmp_path):
-    return Keyring(tmp_path / "keyring")
 
 
 def test_a_foreign_request_is_signed(keyring, tmp_path):

@@ -7,8 +7,7 @@ import subprocess
 
 import pytest
 
-from harness.lib import gaiter, peers
-from harness.lib.ports import wait_listening
+from harness.lib import gaiter
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PARITY = os.path.join(gaiter.REPOSITORY, "harness", "parity", "programs", "data")
@@ -74,12 +73,6 @@ def same(request, same_as_client):
 
 
 @pytest.fixture
-def echo(processes, ports, relay, server_side, client_side):
+def echo(relay_to_echo):
     """The relay that leads to an echo server under Gaiter."""
-    port = ports.free()
-    server_side.inbound(port)
-    server = processes.start(peers.echo_server(port), environment=server_side.environment())
-    wait_listening(port, server)
-    wire = relay(port, [SECRET.encode()])
-    client_side.outbound(wire.port)
-    return wire
+    return relay_to_echo(SECRET)

@@ -6,7 +6,6 @@ import time
 import pytest
 
 from harness.lib import peers
-from harness.lib.ports import wait_listening
 
 SECRET = "a line that was never to be seen"
 
@@ -36,14 +35,8 @@ except MemoryError:
 
 @pytest.mark.parametrize("when", ["early", "late"])
 @pytest.mark.parametrize("which", ["RLIMIT_AS", "RLIMIT_DATA"])
-def test_a_limit_is_the_programs_own(processes, ports, relay, server_side, client_side, which,
-                                     when):
-    port = ports.free()
-    server_side.inbound(port)
-    server = processes.start(peers.echo_server(port), environment=server_side.environment())
-    wait_listening(port, server)
-    wire = relay(port, [SECRET.encode()])
-    client_side.outbound(wire.port)
+def test_a_limit_is_the_programs_own(processes, relay_to_echo, client_side, which, when):
+    wire = relay_to_echo(SECRET)
     done = processes.run([peers.PYTHON, "-I", "-c", LIMITED, wire.port, which, when, SECRET],
                          environment=client_side.environment())
     assert done.text == "limited\n"

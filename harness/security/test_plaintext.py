@@ -5,9 +5,8 @@ import os
 import pytest
 
 from harness.lib.gaiter import COMMAND
-from harness.lib.peers import PYTHON, echo_server, talk, talked
+from harness.lib.peers import PYTHON, talk, talked
 from harness.lib.policies import Word
-from harness.lib.ports import wait_listening
 
 from harness.security.conftest import SECRET, assert_serves_nobody, ended
 
@@ -79,13 +78,8 @@ print("all sealed")
 """
 
 
-def test_every_call_is_sealed(processes, ports, relay, server_side, client_side):
-    port = ports.free()
-    server_side.inbound(port)
-    server = processes.start(echo_server(port), environment=server_side.environment())
-    wait_listening(port, server)
-    wire = relay(port, [TEXT])
-    client_side.outbound(wire.port)
+def test_every_call_is_sealed(processes, relay_to_echo, client_side):
+    wire = relay_to_echo(SECRET)
     done = processes.run([PYTHON, "-I", "-c", CALLS, wire.port, SECRET],
                          environment=client_side.environment())
     assert done.text == "all sealed\n"

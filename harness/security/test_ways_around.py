@@ -5,9 +5,6 @@ import subprocess
 
 import pytest
 
-from harness.lib.peers import echo_server
-from harness.lib.ports import wait_listening
-
 from harness.security.conftest import SECRET
 
 pytestmark = pytest.mark.tls_only
@@ -29,13 +26,9 @@ def program(tmp_path_factory):
     return place / "ways"
 
 
-def test_the_ways_around(processes, ports, relay, server_side, client_side, program):
-    port = ports.free()
-    server_side.inbound(port)
-    server = processes.start(echo_server(port), environment=server_side.environment())
-    wait_listening(port, server)
-    wire = relay(port, [SECRET.encode()])
-    client_side.outbound(wire.port)  # verifies the name, which came by getaddrinfo_a
+def test_the_ways_around(processes, relay_to_echo, client_side, program):
+    wire = relay_to_echo(SECRET)
+    # The name that is verified came by getaddrinfo_a.
     done = processes.run([program, wire.port, SECRET], environment=client_side.environment())
     assert done.text.splitlines() == [
         "syscall-write echoed", "syscall-sendto echoed", "syscall-pwritev2 echoed",

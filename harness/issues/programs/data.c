@@ -262,11 +262,7 @@ WITH_ECHO(other_system_calls) {
 // accept4(2) by its number, and the calls that minimal lists forget.
 static void accepted_by_number(int unused, bool subject) {
   (void)unused;
-  int listener = is_server ? make_listener(&port) : -1;
-  if (is_server)
-    hand_over();
-  else
-    await_turn();
+  int listener = listen_first();
   int fd = is_server ? (int)syscall(SYS_accept4, listener, NULL, NULL, (long)SOCK_CLOEXEC)
                      : make_client(via);
   if (is_server && subject) say("%d", fcntl(fd, F_GETFD) == FD_CLOEXEC);
@@ -289,12 +285,7 @@ static void accepted_by_number(int unused, bool subject) {
   }
   if (!subject) sendmmsg(copy, two, 2, 0);
   if (subject) say("received %zu", total);
-  if (is_server) {
-    await_turn();
-    hand_over();
-  } else {
-    yield();
-  }
+  end_together();
 }
 
 const struct scenario data_cases[] = {

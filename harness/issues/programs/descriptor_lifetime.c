@@ -39,11 +39,7 @@ static long close_by_the_kernel(long fd) {
 static void closed_out_of_sight(int unused, bool subject) {
   (void)unused;
   enum { rounds = 20 };
-  int listener = is_server ? make_listener(&port) : -1;
-  if (is_server)
-    hand_over();
-  else
-    await_turn();
+  int listener = listen_first();
   int good = 0, whole = 0;
   for (int i = 0; i < rounds; ++i) {
     int fd = is_server ? accept(listener, NULL, NULL) : make_client(via);
@@ -68,12 +64,7 @@ static void closed_out_of_sight(int unused, bool subject) {
     close(second);
   }
   if (subject) say("%d answered, %d files", good, whole);
-  if (is_server) {
-    await_turn();
-    hand_over();
-  } else {
-    yield();
-  }
+  end_together();
 }
 
 // ---- what another thread does meanwhile ----

@@ -21,5 +21,24 @@ void finish(void) {
   hand_over();
 }
 
+int listen_first(void) {
+  if (is_server) {
+    int listener = make_listener(&port);
+    hand_over();
+    return listener;
+  }
+  await_turn();
+  return -1;
+}
+
+void end_together(void) {
+  if (is_server) {
+    await_turn();
+    hand_over();
+  } else {
+    yield();
+  }
+}
+
 const struct scenario* const case_tables[] = {
     startup_cases, lifetime_cases, readiness_cases, data_cases, process_control_cases, exit_cases, NULL};

@@ -14,6 +14,12 @@ void ping(int fd, const char* when);
 // Prints what the usual peer reported of the end.
 void finish(void);
 
+// For cases that make their connections themselves. The server's listening socket, which is there
+// when the client goes on; -1 for the client.
+int listen_first(void);
+// Neither end goes before both are done.
+void end_together(void);
+
 // A case whose peer is the usual one.
 #define WITH_ECHO(name)                    \
   static void name##_subject(int fd);      \

@@ -50,11 +50,7 @@ WITH_ECHO(closed_between_vfork_and_exec) {
 // A child's close of connection and listener is nobody else's.
 static void closed_in_the_child(int unused, bool subject) {
   (void)unused;
-  int listener = is_server ? make_listener(&port) : -1;
-  if (is_server)
-    hand_over();
-  else
-    await_turn();
+  int listener = listen_first();
   for (int i = 0; i < 2; ++i) {
     int fd = is_server ? accept(listener, NULL, NULL) : make_client(via);
     if (!subject) {
@@ -82,12 +78,7 @@ static void closed_in_the_child(int unused, bool subject) {
     ping(fd, "after a crash");
     close(fd);
   }
-  if (is_server) {
-    await_turn();
-    hand_over();
-  } else {
-    yield();
-  }
+  end_together();
 }
 
 static int watched;

@@ -241,11 +241,7 @@ WITH_ECHO(wishes_that_come_and_go) {
 static void everybody_has_a_turn(int unused, bool subject) {
   (void)unused;
   enum { many = 12, rounds = 20 };
-  int listener = is_server ? make_listener(&port) : -1;
-  if (is_server)
-    hand_over();
-  else
-    await_turn();
+  int listener = listen_first();
   int fds[many], served[many] = {0}, set = epoll_create1(0);
   for (int i = 0; i < many; ++i) {
     fds[i] = is_server ? accept(listener, NULL, NULL) : make_client(via);
@@ -273,12 +269,7 @@ static void everybody_has_a_turn(int unused, bool subject) {
   for (int i = 0; i < many; ++i) whole += served[i] == rounds * SECRET_LENGTH;
   if (subject) say("served %d", whole);
   for (int i = 0; i < many; ++i) close(fds[i]);
-  if (is_server) {
-    await_turn();
-    hand_over();
-  } else {
-    yield();
-  }
+  end_together();
 }
 
 static void registered_before_bind(int unused, bool subject) {

@@ -80,11 +80,7 @@ static void* asks(void* unused) {
 // Threads that have little room meet a connection first.
 static void small_stacks(int unused, bool subject) {
   (void)unused;
-  int listener = is_server ? make_listener(&port) : -1;
-  if (is_server)
-    hand_over();
-  else
-    await_turn();
+  int listener = listen_first();
   pthread_attr_t small;
   pthread_attr_init(&small);
   pthread_attr_setstacksize(&small, 65536 + 304000);  // less drain()'s thread-local buffer
@@ -100,12 +96,7 @@ static void small_stacks(int unused, bool subject) {
     pthread_join(thread, &got);
     if (subject) say("%ld", (long)got);
   }
-  if (is_server) {
-    await_turn();
-    hand_over();
-  } else {
-    yield();
-  }
+  end_together();
 }
 
 static void* holds_the_stream(void* stream) {

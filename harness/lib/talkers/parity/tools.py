@@ -1,6 +1,7 @@
 """What the scenarios are made of."""
 
 import array
+import contextlib
 import ctypes
 import errno
 import fcntl
@@ -39,6 +40,15 @@ def raw(function, *arguments):
 def scenario(function):
     SCENARIOS[function.__name__] = function
     return function
+
+
+@contextlib.contextmanager
+def timed():
+    """Says whether what is done in it took about 0.2 seconds."""
+    began = time.monotonic()
+    yield
+    took = time.monotonic() - began
+    say("in time" if 0.15 < took < 1.5 else f"after {took} s")
 
 
 def later(seconds, call, *arguments):
