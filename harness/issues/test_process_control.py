@@ -7,6 +7,7 @@ import pytest
 
 from harness.lib import peers
 from harness.lib.gaiter import LIBRARY
+from harness.lib.inline import wait_until
 from harness.lib.ports import wait_listening
 
 from harness.issues.conftest import SECRET
@@ -133,6 +134,11 @@ http {{
 """
 
 
+def workers(pid):
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as children:
+        return len(children.read().split())
+
+
 def proportional_memory(pid):
     with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as text:
         return sum(int(line.split()[1]) for line in text if line.startswith("Pss:"))
@@ -161,6 +167,7 @@ def test_nginx_reloads_in_a_loop(processes, ports, relay, place, server_side, cl
                              environment=environment)
         assert done.text == SECRET * 8
         if round_ in (3, 11):
+            wait_until(lambda: workers(master.pid) == 2)  # the master has a channel to each
             with socket.create_connection(("127.0.0.1", port)):
                 pass  # a stranger, whose connection must leave nothing either
             seen.append((len(os.listdir(f"/proc/{master.pid}/fd")),

@@ -3,11 +3,11 @@ record. Counted by strace, and the same as of the plain program."""
 
 import os
 import socket
-import time
 
 import pytest
 
 from harness.lib.ports import wait_listening
+from harness.lib.quiet import growth_while_quiet
 from harness.parity.test_readiness import Stranger, program  # noqa: F401 (a fixture)
 
 WAYS = ["poll", "select", "level", "edge"]
@@ -30,17 +30,11 @@ class Traced:
         with open(self.trace, "rb") as lines:
             return sum(1 for _ in lines)
 
-    def calls_while_waiting(self, timeout=20):
+    def calls_while_waiting(self):
         """How many calls it makes in a while, once it has done what there was to do."""
-        deadline = time.monotonic() + timeout
-        before = -1
-        while (now := self.calls()) != before and time.monotonic() < deadline:
-            before = now
-            time.sleep(0.3)
-        before = self.calls()
-        time.sleep(WINDOW)
+        made = growth_while_quiet(self.calls, WINDOW)
         assert self.process.poll() is None, self.process.describe()
-        return self.calls() - before
+        return made
 
 
 @pytest.fixture

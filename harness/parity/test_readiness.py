@@ -14,6 +14,9 @@ import time
 
 import pytest
 
+from harness.lib.ports import wait_listening
+from harness.lib.quiet import growth_while_quiet
+
 SOURCES = sorted(glob.glob(os.path.join(os.path.dirname(__file__), "programs", "readiness", "*.c")))
 
 
@@ -69,10 +72,7 @@ def wakeups(pid):
 
 
 def assert_asleep(process, seconds=0.7, at_most=3):
-    time.sleep(0.4)  # what was begun may end
-    before = wakeups(process.pid)
-    time.sleep(seconds)
-    assert wakeups(process.pid) - before <= at_most
+    assert growth_while_quiet(lambda: wakeups(process.pid), seconds, timeout=1) <= at_most
     assert process.poll() is None, process.describe()
 
 
@@ -84,12 +84,8 @@ def waiting(processes, ports, program, server_side):
         server_side.inbound(port, **settings)
         server = processes.start([program, "stranger-" + way, "server", port, ports.free()],
                                  environment=server_side.environment())
-        for _ in range(200):
-            try:
-                peer = socket.create_connection(("127.0.0.1", port))
-                break
-            except ConnectionRefusedError:
-                time.sleep(0.05)
+        wait_listening(port, server)
+        peer = socket.create_connection(("127.0.0.1", port))
         peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         server.wait_output(b"accepted")
         return server, peer

@@ -106,12 +106,12 @@ def test_busy_connections_of_a_changed_rule_end_when_they_are_quiet(redis, ports
     while time.monotonic() - began < 4:
         assert busy.ask() == b"+PONG"
         assert pinged(port) == b"+PONG" or time.monotonic() - began < SOON
-        time.sleep(0.1)
+        time.sleep(0.1)  # often enough not to be quiet
     busy.socket.sendall(b"BLPOP nothing 3\r\n")  # asked, and not answered yet
     began = time.monotonic()
     while time.monotonic() - began < 2.5:
         assert pinged(port) == b"+PONG"
-        time.sleep(0.2)
+        time.sleep(0.2)  # until shortly before the answer, which is owed
     assert busy.socket.recv(100).startswith(b"*-1")
     busy.socket.settimeout(0.2)
 
@@ -135,7 +135,7 @@ def test_other_rules_connections_are_kept(redis, ports, server_side, ca):
     server_side.inbound(other)
     wait_until(lambda: pinged(port, ca=ca) and "policy followed" in server_side.log.text())
     for _ in range(3):
-        time.sleep(0.7)
+        time.sleep(0.7)  # nothing is drained meanwhile, which no condition tells
         assert pinged(port, ca=ca) == b"+PONG"
     assert kept.ask() == b"+PONG"
     kept.close()
