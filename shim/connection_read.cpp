@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "engine/alerts.h"
+#include "shim/call_lock.h"
 #include "shim/connection.h"
 #include "shim/decision.h"
 #include "shim/epoll_set.h"
@@ -204,20 +205,8 @@ void Connection::break_off(int fd, const char* cause, const char* reason) {
 ssize_t Connection::receive(int fd, IovCursor sink, int flags) {
   if (state() != State::open && secure(fd, flags, SO_RCVTIMEO) != 0)
     return is_clear_ ? receive_clear(fd, sink, flags) : -1;
-  LockGuard guard(reading_.lock, false);
-  if (!guard.held()) {
-    if (guard.result() == LockResult::busy && (flags & MSG_DONTWAIT) == 0 && is_blocking(fd)) {
-      const int64_t until = wait_limit(fd, SO_RCVTIMEO);
-      for (;;) {
-        LockGuard patient(reading_.lock, LockGuard::AsCall{until});
-        if (patient.held()) return read_locked(fd, patient.result(), sink, flags);
-        if (!waits_on(patient.result(), until)) return -1;
-      }
-    }
-    errno = EAGAIN;
-    return -1;
-  }
-  return read_locked(fd, guard.result(), sink, flags);
+  return with_call_lock(reading_.lock, fd, flags, SO_RCVTIMEO,
+                        [&](LockResult lock) { return read_locked(fd, lock, sink, flags); });
 }
 
 ssize_t Connection::read_locked(int fd, LockResult lock, IovCursor& sink, int flags) {

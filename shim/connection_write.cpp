@@ -8,6 +8,7 @@
 #include <span>
 #include <utility>
 
+#include "shim/call_lock.h"
 #include "shim/connection.h"
 #include "shim/epoll_set.h"
 #include "shim/fd_table.h"
@@ -184,20 +185,9 @@ ssize_t Connection::transmit(int fd, IovCursor from, size_t length, int flags) {
     if (errno == EPIPE) return broken_pipe(flags);
     return -1;
   }
-  LockGuard guard(writing_.lock, false);
-  if (!guard.held()) {
-    if (guard.result() == LockResult::busy && (flags & MSG_DONTWAIT) == 0 && is_blocking(fd)) {
-      const int64_t until = wait_limit(fd, SO_SNDTIMEO);
-      for (;;) {
-        LockGuard patient(writing_.lock, LockGuard::AsCall{until});
-        if (patient.held()) return write_locked(fd, patient.result(), from, length, flags);
-        if (!waits_on(patient.result(), until)) return -1;
-      }
-    }
-    errno = EAGAIN;
-    return -1;
-  }
-  return write_locked(fd, guard.result(), from, length, flags);
+  return with_call_lock(writing_.lock, fd, flags, SO_SNDTIMEO, [&](LockResult lock) {
+    return write_locked(fd, lock, from, length, flags);
+  });
 }
 
 // Whether new data may be sealed now; if not, -1 and errno (0 = go on).
