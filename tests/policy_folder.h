@@ -51,4 +51,13 @@ inline std::string check(const Source& source) {
   return all;
 }
 
+// The rules' names, each with a space behind it; or the first error.
+inline std::string rule_names(const Source& source) {
+  auto policy = Policy::load(source);
+  if (!policy) return policy.error().text();
+  std::string names;
+  for (const Rule& rule : policy->rules()) names += rule.name + " ";
+  return names;
+}
+
 }  // namespace gaiter::policy

@@ -15,6 +15,10 @@ extern "C" {
 
 namespace gaiter::policy {
 
+inline void expect(const std::string& got, const std::string& wanted) {
+  assert_string_equal(got.c_str(), wanted.c_str());
+}
+
 inline Policy load_text(const std::string& text) {
   auto policy = Policy::load({"", text});
   if (!policy) fail_msg("%s", policy.error().text().c_str());
