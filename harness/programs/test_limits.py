@@ -6,6 +6,7 @@ import time
 import pytest
 
 from harness.lib import peers
+from harness.lib.ports import wait_listening
 
 SECRET = "a line that was never to be seen"
 
