@@ -79,6 +79,11 @@ bool ready() {
 
 }  // namespace
 
+void after_fork_in_child() {
+  int under_way = 1;  // by another thread of the parent; the child makes its own
+  stage.compare_exchange_strong(under_way, 0);
+}
+
 size_t reserved() { return ready() ? arena.total : 0; }
 
 void* family() { return ready() ? arena.header->family : nullptr; }

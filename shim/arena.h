@@ -34,6 +34,8 @@ inline constexpr size_t block_kinds = 5;
 inline constexpr size_t family_size = 48 * 1024;
 void* family();
 
+void after_fork_in_child();
+
 // Bytes of address space that all this takes, reserved now if it was not yet; 0 if
 // there is none.
 size_t reserved();

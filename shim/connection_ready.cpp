@@ -60,12 +60,9 @@ uint32_t Connection::ready(int fd, uint32_t wanted, uint32_t kernel, const Regis
     const Reading::Hint hint = read_hint();
     bool readable = hint == Reading::Hint::something;
     const bool arrived = (kernel & (in_bits | POLLRDHUP | always_bits)) != 0;
-    if (readable) {
-      // The next read must not stop short of it: this may have been its only edge.
-      if (arrived) reading_.drained.store(false, std::memory_order_relaxed);
-    } else if (arrived || hint == Reading::Hint::unsure) {
-      readable = pull(fd, asking);
-    }
+    // The next read must not stop short of it: this may have been its only edge.
+    if (arrived) reading_.drained.store(false, std::memory_order_relaxed);
+    if (!readable && (arrived || hint == Reading::Hint::unsure)) readable = pull(fd, asking);
     if (readable) visible |= wanted & in_bits;
     if (readable && (reading_.ended || reading_.shut)) visible |= wanted & POLLRDHUP;
     if (state() == State::failed) return (wanted & (in_bits | out_bits)) | POLLERR | POLLHUP;

@@ -1,11 +1,14 @@
 #include "shim/core.h"
 
 #include <dlfcn.h>
+#include <pthread.h>
+#include <time.h>
 
 #include <atomic>
 #include <climits>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
 #include "engine/handshake.h"
 #include "engine/ticket_keys.h"
@@ -29,9 +32,38 @@ constexpr const char core_name[] = "libgaiter-core.so";
 constinit char front[PATH_MAX] = "";
 constinit std::atomic<bool> loaded = false;
 
-// Whether this thread's fork was announced to the engine: another thread may open
-// the core meanwhile.
+// Whether this thread's fork was announced to the engine.
 constinit thread_local bool engine_knows = false;
+
+// Held shared by who opens the core, and exclusively by who forks before it is open: a child
+// that inherited it with half of its constructors run could not tell. Not by openers among
+// themselves: dlopen(3) has a lock of its own, under which a library's constructor may be
+// that comes here as well. Should one of these fork, it waits in vain, and for so long only:
+constexpr int fork_patience = 2;  // seconds
+constinit pthread_rwlock_t opening = PTHREAD_RWLOCK_INITIALIZER;
+constinit thread_local int openings = 0;  // of this thread; more than one in signal handlers
+constinit thread_local bool owns_opening = false;
+constinit bool is_torn = false;  // this process was forked amid an opening
+
+class Opening {
+ public:
+  Opening() {
+    if (openings++ == 0) pthread_rwlock_rdlock(&opening);
+  }
+  ~Opening() {
+    if (--openings == 0) pthread_rwlock_unlock(&opening);
+  }
+  Opening(const Opening&) = delete;
+  Opening& operator=(const Opening&) = delete;
+};
+
+// False if it was not to be had.
+bool shut_out_openers() {
+  timespec limit;
+  clock_gettime(CLOCK_REALTIME, &limit);
+  limit.tv_sec += fork_patience;
+  return openings == 0 && pthread_rwlock_timedwrlock(&opening, &limit) == 0;
+}
 
 bool fail(const char* what, const char* detail) {
   static constinit std::atomic<bool> told = false;
@@ -77,6 +109,8 @@ void start() {
 bool load() {
   if (loaded.load(std::memory_order_acquire)) [[likely]]
     return true;
+  if (is_torn) return fail(core_name, "was being opened by the parent as this process was forked");
+  const Opening here;
   // Two threads may do this at once: they find the same.
   if (gaiter_core_table_name != nullptr && !open_core()) return false;
   // Now, since the program may fork its workers next.
@@ -86,16 +120,25 @@ bool load() {
 }
 
 void before_fork() {
+  owns_opening = !loaded.load(std::memory_order_acquire) && shut_out_openers();
   engine_knows = loaded.load(std::memory_order_acquire);
   if (engine_knows) engine::before_fork();
 }
 
 void after_fork_in_parent() {
   if (engine_knows) engine::after_fork_in_parent();
+  if (std::exchange(owns_opening, false)) pthread_rwlock_unlock(&opening);
 }
 
 void after_fork_in_child() {
-  if (loaded.load(std::memory_order_acquire)) engine::after_fork_in_child();
+  if (loaded.load(std::memory_order_acquire)) {
+    engine::after_fork_in_child();
+  } else {
+    is_torn = is_torn || !owns_opening;
+  }
+  owns_opening = false;
+  opening = PTHREAD_RWLOCK_INITIALIZER;
+  if (openings != 0) pthread_rwlock_rdlock(&opening);  // a signal handler of this thread forked
 }
 
 }  // namespace gaiter::shim::core

@@ -96,14 +96,18 @@ int tell_kernel(Registration& entry, uint32_t events) {
   return result;
 }
 
-// Brings the kernel's events in line. Under edge triggering bits too many do no
-// harm, and are left.
+// Brings the kernel's events in line. Under edge triggering bits too many are left: they do
+// no harm where nobody else looks at the set, and a change is an edge if there is input.
 void synchronise(Registration& entry) {
   if (!entry.translated || !entry.armed) return;
   const uint32_t wanted = interest_of(entry);
   const uint32_t has = entry.kernel_events;
   if (wanted == has) return;
-  if ((wanted & has & EPOLLET) != 0 && (wanted & ~has) == 0) return;
+  const bool is_seen = entry.set->nested.load() || entry.set->polled.load();
+  if ((wanted & has & EPOLLET) != 0 && (wanted & ~has) == 0 &&
+      !(is_seen && entry.connection->kernel_drained())) {
+    return;
+  }
   const int saved_errno = errno;
   tell_kernel(entry, wanted);
   errno = saved_errno;

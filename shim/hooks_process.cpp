@@ -2,6 +2,7 @@
 #include <sched.h>
 #include <unistd.h>
 
+#include "shim/core.h"
 #include "shim/decision.h"
 #include "shim/hooks.h"
 #include "shim/new_process.h"
@@ -55,13 +56,16 @@ HOOK_ALIAS(__fork, fork)
 // No fork handlers run, of libc's malloc among them: here those of the shim do that
 // a child needs to close and use what it inherits.
 pid_t hook__Fork() {
+  core::before_fork();
   fd_table::freeze_for_fork();
   const pid_t child = real::_Fork();
   const int saved_errno = errno;
   if (child == 0) {
+    core::after_fork_in_child();
     begin_child();
   } else {
     fd_table::thaw_in_parent();
+    core::after_fork_in_parent();
     if (child < 0) fd_table::undo_fork();
   }
   errno = saved_errno;

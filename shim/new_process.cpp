@@ -1,5 +1,6 @@
 #include "shim/new_process.h"
 
+#include "shim/arena.h"
 #include "shim/epoll_set.h"
 #include "shim/fd_table.h"
 #include "shim/listeners.h"
@@ -11,6 +12,7 @@ namespace gaiter::shim {
 namespace {
 
 void forget_parent() {
+  arena::after_fork_in_child();
   epoll_after_fork_in_child();
   names::after_fork_in_child();
   listeners::after_fork_in_child();
@@ -20,8 +22,8 @@ void forget_parent() {
 
 void begin_child() {
   process::after_fork_in_child();
-  fd_table::thaw_in_child();
   forget_parent();
+  fd_table::thaw_in_child();
 }
 
 void meet_new_process() {

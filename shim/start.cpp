@@ -47,10 +47,11 @@ void after_fork_in_parent() {
   live::after_fork_in_parent();
 }
 
+// What no thread here will finish ends at once, and that takes the locks of all others.
 void after_fork_in_child() {
-  begin_child();
   core::after_fork_in_child();
   live::after_fork_in_child();
+  begin_child();
 }
 
 void end_process() {

@@ -31,29 +31,34 @@ static void close_all(void) {
   epoll_fd = outer_fd = -1;
 }
 
+// What is sent has arrived when the call returns: no Nagle, and no pacing (BBR).
+static void send_at_once(int fd) {
+  int on = 1;
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "reno", 4);
+}
+
 // Both ends have spoken and heard, so whatever comes before data is over.
 static void open_client(void) {
   struct sockaddr_in there = {
       .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-  int on = 1;
   char byte = 'a';
   close_all();
   sent = 0;
   fds[0] = socket(AF_INET, SOCK_STREAM, 0);
   int result = connect(fds[0], (struct sockaddr*)&there, sizeof there);
-  setsockopt(fds[0], IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  send_at_once(fds[0]);
   if (result == 0 && (send(fds[0], &byte, 1, 0) != 1 || recv(fds[0], &byte, 1, 0) != 1))
     result = -1;
   say_result(result);
 }
 
 static void open_server(void) {
-  int on = 1;
   char byte = 0;
   close_all();
   sent = 0;
   fds[0] = accept(listener, NULL, NULL);
-  setsockopt(fds[0], IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  send_at_once(fds[0]);
   int result = fds[0] < 0 || recv(fds[0], &byte, 1, 0) != 1 || send(fds[0], &byte, 1, 0) != 1;
   say_result(result ? -1 : 0);
 }
