@@ -160,20 +160,16 @@ WITH_ECHO(goes_to_the_background) {
   finish();
 }
 
-static atomic_bool stopping;
-
 static void* opens_and_closes(void* number) {
-  while (!stopping) {
-    int ends[2], server = make_client(*(int*)number);
-    if (server >= 0) close(server);
-    if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0) continue;
-    struct pollfd one = {ends[0], POLLIN, 0};
-    write(ends[1], "x", 1);
-    poll(&one, 1, 100);
-    recv(ends[0], &one, 1, MSG_DONTWAIT);
-    close(ends[0]);
-    close(ends[1]);
-  }
+  int ends[2], server = make_client(*(int*)number);
+  if (server >= 0) close(server);
+  if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0) return NULL;
+  struct pollfd one = {ends[0], POLLIN, 0};
+  write(ends[1], "x", 1);
+  poll(&one, 1, 100);
+  recv(ends[0], &one, 1, MSG_DONTWAIT);
+  close(ends[0]);
+  close(ends[1]);
   return NULL;
 }
 
@@ -185,11 +181,31 @@ static void* answers_once(void* argument) {
   return NULL;
 }
 
+static int exchanges_a_word(void) {
+  char word[4];
+  int fd = make_client(via);
+  bool came = fd >= 0 && write(fd, "word", 4) == 4 && read_exactly(fd, word, 4) == 4;
+  return came ? 0 : 1;
+}
+
+// In a process that has called nothing yet.
+static int forks_amid_first_calls(void) {
+  enum { threads = 3 };
+  pthread_t thread[threads];
+  for (int i = 0; i < threads; ++i) pthread_create(thread + i, NULL, opens_and_closes, &port);
+  int status = -1;
+  pid_t child = fork();
+  if (child == 0) _exit(exchanges_a_word());
+  waitpid(child, &status, 0);
+  for (int i = 0; i < threads; ++i) pthread_join(thread[i], NULL);
+  return status;
+}
+
 // Forks while threads are amid their first calls of everything; the children's own first
 // calls must not wait for threads that they do not have.
 static void first_calls_in_the_child(int unused, bool subject) {
   (void)unused;
-  enum { children = 25, threads = 3 };
+  enum { children = 25 };
   if (!subject) {
     int listener = make_listener(&port);
     set_blocking(listener, false);
@@ -207,23 +223,14 @@ static void first_calls_in_the_child(int unused, bool subject) {
     return;
   }
   await_turn();
-  pthread_t thread[threads];
-  for (int i = 0; i < threads; ++i) pthread_create(thread + i, NULL, opens_and_closes, &port);
   int good = 0;
   for (int i = 0; i < children; ++i) {
-    pid_t child = fork();
-    if (child == 0) {
-      char word[4];
-      int fd = make_client(via);
-      bool came = fd >= 0 && write(fd, "word", 4) == 4 && read_exactly(fd, word, 4) == 4;
-      _exit(came ? 0 : 1);
-    }
     int status = -1;
+    pid_t child = fork();
+    if (child == 0) _exit(forks_amid_first_calls() == 0 ? 0 : 1);
     waitpid(child, &status, 0);
     good += status == 0;
   }
-  stopping = true;
-  for (int i = 0; i < threads; ++i) pthread_join(thread[i], NULL);
   say("good %d", good);
   hand_over();
 }
