@@ -15,7 +15,7 @@ enum class Block : uint8_t {
   registration,  // one descriptor in one epoll set
   page,          // a few sealed bytes that wait
   batch,         // ciphertext of several records, as one system call moves it
-  bulk,          // of many, for long writes and reads
+  bulk,          // of many, for a long write: held no longer than the call
 };
 
 inline constexpr size_t slot_size = 704;

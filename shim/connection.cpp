@@ -188,7 +188,7 @@ void Connection::end() {
   // Without keys the engine was not used, and may not even be there (core.h).
   if (reading_.state.keys.key.id != 0) engine::aead_forget(reading_.state.keys.key);
   if (writing_.state.keys.key.id != 0) engine::aead_forget(writing_.state.keys.key);
-  release_inbox();
+  arena::release(arena::Block::batch, reading_.inbox.data);
   if (flight_.batch != 0) arena::release(flight_.block, arena::at(flight_.block, flight_.batch));
   release_outbox();
   this->~Connection();

@@ -276,11 +276,9 @@ class Connection : public Slot {
   void break_off(int fd, const char* cause, const char* reason);
   void fail(int error);
 
-  bool ensure_inbox(size_t wanted = 0);
-  void release_inbox();
+  bool ensure_inbox();
   void recover_input(int fd);
   void settle_inbox();
-  size_t worth_receiving(size_t room) const;
   ssize_t fill(int fd, size_t wanted, int flags);
   int digest(int fd, const engine::Received& received);
   bool open_next(int fd);

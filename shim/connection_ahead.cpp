@@ -113,7 +113,7 @@ ssize_t Connection::readable_bytes(int fd) {
   if (!guard.held()) return 0;
   const int saved_errno = errno;
   if (reading_.receiving) recover_input(fd);
-  gather(fd, arena::bulk_size, MSG_DONTWAIT | keep_error);
+  gather(fd, arena::batch_size, MSG_DONTWAIT | keep_error);
   errno = saved_errno;
   const auto length = static_cast<ssize_t>(reading_.inbox.plain_length);
   settle_inbox();

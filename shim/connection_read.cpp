@@ -28,11 +28,6 @@ using engine::Received;
 // Each record of a full sink costs this much more on the wire (TLS 1.3).
 constexpr size_t record_overhead = engine::record_header_length + 1 + engine::aead_tag_length;
 
-// A read of so much is one of bulk data, and this is how much to look ahead for it: whole
-// records, if they are full ones.
-constexpr size_t bulk_read = 4 * engine::max_plaintext;
-constexpr size_t read_ahead = 8 * (engine::max_plaintext + record_overhead);
-
 // What recv is asked for to fill `room` bytes exactly, were all records full, and
 // at least one whole record.
 size_t wire_size(size_t room) {
@@ -50,40 +45,13 @@ bool has_sent_fin(int fd) {
 
 }  // namespace
 
-// An inbox of any size; of the larger one, if `wanted` asks for it and there is memory.
-bool Connection::ensure_inbox(size_t wanted) {
+bool Connection::ensure_inbox() {
   engine::Inbox& inbox = reading_.inbox;
-  if (inbox.capacity < wanted && wanted > arena::batch_size && inbox.plain_length == 0) {
-    if (void* const larger = arena::allocate(arena::Block::bulk); larger != nullptr) {
-      const uint32_t length = inbox.cipher_length;
-      if (length != 0) std::memcpy(larger, inbox.data + inbox.cipher_at, length);
-      release_inbox();
-      inbox.data = static_cast<uint8_t*>(larger);
-      inbox.capacity = arena::bulk_size;
-      inbox.cipher_length = length;
-    }
-  }
   if (inbox.data != nullptr) return true;
   inbox = {};
   inbox.data = static_cast<uint8_t*>(arena::allocate(arena::Block::batch));
   inbox.capacity = arena::batch_size;
   return inbox.data != nullptr;
-}
-
-void Connection::release_inbox() {
-  engine::Inbox& inbox = reading_.inbox;
-  const bool is_bulk = inbox.capacity > arena::batch_size;
-  arena::release(is_bulk ? arena::Block::bulk : arena::Block::batch, inbox.data);
-  inbox = {};
-}
-
-// How many bytes to ask recv for, to fill `room`. Who takes much at a time from a socket that
-// held all that was asked for last time gets what will serve two reads: half the calls, fewer
-// acknowledgements (measured: 5 % faster; with more, the caches eat the gain).
-size_t Connection::worth_receiving(size_t room) const {
-  const size_t exact = wire_size(room);
-  if (room < bulk_read || reading_.drained) return exact;
-  return std::max(exact, read_ahead - reading_.inbox.cipher_length);
 }
 
 // After the inbox changed: gives a drained one back, and keeps the hint true.
@@ -96,7 +64,10 @@ void Connection::settle_inbox() {
   } else if (inbox.cipher_length != 0 && engine::has_whole_record(inbox)) {
     hint = Reading::Hint::unsure;
   }
-  if (inbox.data != nullptr && inbox.drained() && !reading_.receiving) release_inbox();
+  if (inbox.data != nullptr && inbox.drained() && !reading_.receiving) {
+    arena::release(arena::Block::batch, inbox.data);
+    inbox = {};
+  }
   reading_.hint.store(hint, std::memory_order_release);
   // What was taken from the kernel is no longer seen by those who wait for it.
   if (reading_.fetched && hint != Reading::Hint::nothing && registrations != nullptr &&
@@ -252,8 +223,7 @@ ssize_t Connection::read_locked(int fd, LockResult lock, IovCursor& sink, int fl
     }
     // A short count tells the program that nothing is left (epoll(7)).
     if (total >= least && reading_.drained) return static_cast<ssize_t>(total);
-    const size_t wanted = worth_receiving(sink.remaining());
-    if (!ensure_inbox(wanted)) {
+    if (!ensure_inbox()) {
       errno = ENOMEM;
       return total != 0 ? static_cast<ssize_t>(total) : -1;
     }
@@ -266,7 +236,8 @@ ssize_t Connection::read_locked(int fd, LockResult lock, IovCursor& sink, int fl
     if (may_wait) until = total != 0 ? deadline.of_rest(fd) : has_waited ? deadline.of(fd) : 0;
     if (until != 0 && !await_more(fd, until)) return total != 0 ? static_cast<ssize_t>(total) : -1;
     has_waited = may_wait;
-    const ssize_t got = fill(fd, wanted, may_wait && until == 0 ? 0 : MSG_DONTWAIT);
+    const ssize_t got =
+        fill(fd, wire_size(sink.remaining()), may_wait && until == 0 ? 0 : MSG_DONTWAIT);
     if (got == 0) note_end(fd);
     if (got < 0 && until != 0 && errno == EAGAIN) continue;
     if (got >= 0 || reading_.error != 0) continue;
