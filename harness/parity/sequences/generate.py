@@ -196,7 +196,8 @@ class Generator:
         """What may end the sleep: "data", a signal that is to "break" a call or let it "restart",
         the "end" of what comes."""
         what = self.random.choices(("data", "signal", "shutdown", "deaf"), (8, 3, 1, 1))[0]
-        if what == "deaf" and here.said_end or what == "shutdown" and there.woke_deaf or there.said_end and what == "data":
+        if (what == "deaf" and here.said_end or what == "shutdown" and there.woke_deaf
+                or what == "data" and there.said_end):
             what = "signal"
         if what == "data":
             size = self.random.choice(SIZES[1:10])

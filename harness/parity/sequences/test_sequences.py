@@ -4,8 +4,8 @@ A failure prints the sequence, shrunk, and its number; `python3 -m
 harness.parity.sequences.compare --seed NUMBER --count 1` plays it again. What once failed is kept
 in kept/ and played for ever.
 
-The seed is fixed, so that a failure tells of the change at hand; SEQUENCES_SEED=random, or a number,
-explores.
+The seed is fixed, so that a failure tells of the change at hand; SEQUENCES_SEED=random, or a
+number, explores.
 """
 
 import os
