@@ -209,6 +209,7 @@ class Connection : public Slot {
   bool output_waits() const { return writing_.urgent.load(std::memory_order_acquire); }
   bool kernel_drained() const { return reading_.drained; }
   // How much has come so far, of which edges tell; what the socket gave is the lower bound.
+  // The end of the stream is one more.
   uint64_t arrived(int fd) const;
   uint64_t taken() const { return reading_.taken.load(std::memory_order_relaxed); }
 

@@ -118,7 +118,7 @@ ssize_t Connection::readable_bytes(int fd) {
   const auto length = static_cast<ssize_t>(reading_.inbox.plain_length);
   settle_inbox();
   // What does not fit in the inbox is not counted. Who counts then reads no further (nginx).
-  if (!reading_.ended && arrived(fd) != taken()) epoll_rest_uncounted(*this);
+  if (!reading_.ended && !reading_.cut_off && arrived(fd) != taken()) epoll_rest_uncounted(*this);
   return length;
 }
 
@@ -128,7 +128,8 @@ uint64_t Connection::arrived(int fd) const {
   const uint64_t before = taken();
   int waiting = 0;
   if (!reading_.drained && real::ioctl(fd, FIONREAD, &waiting) != 0) waiting = 0;
-  return before + static_cast<unsigned>(waiting);
+  const bool over = reading_.ended || reading_.cut_off;
+  return before + static_cast<unsigned>(waiting) + (over ? 1 : 0);
 }
 
 int Connection::take_read_error(int fd) {

@@ -46,6 +46,7 @@ void mind_deadline(Registration& entry) {
 void rearm(Registration& entry) {
   entry.armed = true;
   entry.pending = 0;
+  entry.told = 0;
   Connection& connection = *entry.connection;
   const State state = connection.state();
   if (state == State::fresh) return;

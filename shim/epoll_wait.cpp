@@ -86,6 +86,14 @@ void rearm_one_shot(Registration& entry) {
   if ((entry.kernel_events & EPOLLONESHOT) != 0) tell_kernel(entry, interest_of(entry));
 }
 
+// A kick that was left to the kernel: room in the socket is an edge of it, and brings up
+// again what an edge has told of.
+bool is_echo(const Registration& entry, const Look& look, uint32_t visible) {
+  return (entry.events & EPOLLET) != 0 && (entry.kernel_events & ~entry.events & EPOLLOUT) != 0 &&
+         look.pending == 0 && (visible & always_reported) == 0 && look.arrived != 0 &&
+         look.arrived <= entry.told;
+}
+
 // Reports what is visible, if the registration is still there and armed, and
 // does what the kernel does on a report. Needs the set's lock.
 void report(Harvest& harvest, const Look& look, uint32_t visible, bool from_kernel) {
@@ -100,6 +108,7 @@ void report(Harvest& harvest, const Look& look, uint32_t visible, bool from_kern
     }
   }
   visible &= entry.events | always_reported;
+  if (from_kernel && is_echo(entry, look, visible)) visible = 0;
   entry.pending &= ~(visible | ((visible & EPOLLIN) != 0 ? ask_kernel : 0));
   entry.told = std::max(entry.told, look.arrived);
   const int place = place_of(entry, harvest);
