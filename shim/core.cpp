@@ -137,7 +137,7 @@ void after_fork_in_child() {
     is_torn = is_torn || !owns_opening;
   }
   owns_opening = false;
-  opening = PTHREAD_RWLOCK_INITIALIZER;
+  pthread_rwlock_init(&opening, nullptr);
   if (openings != 0) pthread_rwlock_rdlock(&opening);  // a signal handler of this thread forked
 }
 

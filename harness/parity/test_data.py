@@ -12,6 +12,8 @@ import subprocess
 import pytest
 
 PROGRAMS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "programs", "data")
+GCC = ["gcc", "-std=gnu17", "-D_GNU_SOURCE", "-O1", "-g", "-Wall", "-Wextra", "-Werror",
+       "-Wno-nonnull", "-Wno-stringop-overflow", "-Wno-unused-result"]
 SOURCES = sorted(glob.glob(os.path.join(PROGRAMS, "*.c")))
 
 
@@ -29,10 +31,7 @@ CASES = sorted(_cases())
 def parity(tmp_path_factory):
     """The program that has all cases."""
     program = tmp_path_factory.mktemp("parity") / "parity"
-    subprocess.run(
-        ["gcc", "-std=gnu17", "-D_GNU_SOURCE", "-O1", "-g", "-Wall", "-Wextra", "-Werror",
-         "-Wno-nonnull", "-Wno-stringop-overflow", "-Wno-unused-result", "-o", program,
-         *SOURCES, "-lpthread"], check=True)
+    subprocess.run([*GCC, "-o", program, *SOURCES, "-lpthread"], check=True)
     return program
 
 
