@@ -24,8 +24,7 @@ using engine::IovCursor;
 
 // What one system call carries: full records, so that a reader finds no tail. A write that
 // is longer makes larger ones of them as long as the socket takes all: whom it wakes finds
-// more (measured with writes of 1 MiB: 5 to 10 % faster), and no more is ever sealed for nothing
-// than twice what was taken.
+// more, and no more is ever sealed for nothing than twice what was taken.
 constexpr size_t batch_plaintext = 4 * engine::max_plaintext;
 constexpr size_t bulk_plaintext = 16 * engine::max_plaintext;
 constexpr size_t control_room = 2 * (engine::max_seal_overhead + 5);

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 
 import pytest
 
@@ -82,3 +83,15 @@ def client(processes, client_side):
 def secret():
     """A word that must not be seen on the wire."""
     return os.urandom(24).hex()
+
+
+@pytest.fixture
+def await_delivery(place, secret):
+    """await_delivery() returns once the long message of secrets lies in the place's mail/box."""
+    def wait(patience=20):
+        box = place + "/mail/box"
+        deadline = time.monotonic() + patience
+        while not os.path.exists(box) or open(box, encoding="ascii").read().count(secret) < 15_000:
+            assert time.monotonic() < deadline, "not delivered"
+            time.sleep(0.05)
+    return wait

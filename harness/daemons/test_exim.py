@@ -1,7 +1,5 @@
 """Exim: a child for each submission, which delivers by further programs."""
 
-import os
-import time
 
 SESSION = """
 import smtplib, sys
@@ -13,7 +11,7 @@ with smtplib.SMTP("localhost", int(sys.argv[1]), timeout=20) as smtp:
 
 
 def test_submitted_messages_are_delivered(serve, reach, client, ports, place, folder, write,
-                                          secret):
+                                          secret, await_delivery):
     port = ports.free()
     folder("spool", "Debian-exim")
     folder("mail", "Debian-exim")
@@ -45,9 +43,5 @@ file:
     serve(port, "exim4", "-bdf", "-q1h", "-C", conf)
     wire = reach(port, secret, "MAIL FROM:", "250 OK id=")
     client("/usr/bin/python3", "-I", "-c", SESSION, wire.port, secret)
-    box = place + "/mail/box"
-    deadline = time.monotonic() + 20
-    while not os.path.exists(box) or open(box, encoding="ascii").read().count(secret) < 15_000:
-        assert time.monotonic() < deadline, "not delivered"
-        time.sleep(0.05)
+    await_delivery()
     wire.prove(connections=1)

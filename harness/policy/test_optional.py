@@ -54,7 +54,7 @@ def test_one_byte_at_a_time_is_told_apart_as_well(mixed, ca):
     """The first byte of a ClientHello decides, and there is no way back."""
     with socket.create_connection(("127.0.0.1", mixed), timeout=15) as one:
         one.sendall(b"\x16")
-        time.sleep(0.3)
+        time.sleep(0.3)  # for the byte to be read alone, which no condition tells
         one.sendall(b"PING\r\n")
         try:
             assert b"PONG" not in one.recv(100)
@@ -83,7 +83,7 @@ def test_a_silent_client_may_take_its_time(redis, ports, server_side, ca):
     server_side.inbound(port, tls="optional", handshake_timeout=1)
     redis(port)
     sockets = [socket.create_connection(("127.0.0.1", port), timeout=15) for _ in range(2)]
-    time.sleep(2)
+    time.sleep(2)  # past the handshake timeout, and nothing must come of it
     assert not server_side.log.events("clear")
     context = ssl.create_default_context(cafile=ca)
     with context.wrap_socket(sockets[0], server_hostname="localhost") as sealed:
