@@ -111,10 +111,9 @@ def test_preloaded_by_the_system(processes, echo, place, client_side, clean):
     environment = client_side.environment()
     folder = environment.pop("GAITER_POLICY")
     del environment["LD_PRELOAD"]
-    script = (f"mount -t tmpfs none /etc/gaiter 2>/dev/null || "
-              f"{{ mount -t tmpfs none /mnt && cp -a /etc/. /mnt/ && mount --move /mnt /etc; "
-              f"mkdir -p /etc/gaiter; }}; cp -r {folder}/. /etc/gaiter/; "
-              f"touch /etc/ld.so.preload; mount --bind {listed} /etc/ld.so.preload; "
+    script = (f"mount -t tmpfs -o mode=0755 none /mnt && cp -a /etc/. /mnt/ && "
+              f"mount --move /mnt /etc && rm -rf /etc/gaiter && cp -r {folder} /etc/gaiter && "
+              f"touch /etc/ld.so.preload && mount --bind {listed} /etc/ld.so.preload && "
               f"exec {' '.join(clean)} sh -c 'echo {SECRET} | nc -N localhost {echo.port}'")
     done = processes.run(["unshare", "--mount", "sh", "-c", script], environment=environment)
     assert done.text == SECRET + "\n"
