@@ -101,10 +101,18 @@ struct Writing {
 
 // What is being sent, under the lock of Writing (apart, as that fills its cache lines).
 struct Flight {
-  uint32_t given = 0;           // bytes to the socket, ever, modulo 2^32
-  uint32_t batch = 0;           // the block's number among its kind; 0 = the outbox
-  arena::Block block{};         // which kind
-  uint32_t at = 0, length = 0;  // of the batch
+  std::atomic<uint32_t> given{0};  // bytes to the socket, ever, modulo 2^32; readers look
+  uint32_t batch = 0;              // the block's number among its kind; 0 = the outbox
+  arena::Block block{};            // which kind
+  uint32_t at = 0, length = 0;     // of the batch
+};
+
+// How fast a stream comes, under the lock of Reading: as of the last recv that had to wait
+// (connection_pace.cpp).
+struct Pace {
+  uint64_t taken = 0;  // bytes off the socket, ever
+  int64_t at = 0;      // when (process::now()); 0 = we have sent something since the one before
+  uint32_t given = 0;  // bytes to the socket, ever, modulo 2^32
 };
 
 // The outcome of driving a connection without waiting.
@@ -293,6 +301,7 @@ class Connection : public Slot {
   bool let_pollers_see(int fd, int flags);
   std::atomic<uint16_t>& pollers_for(uint32_t wanted);
   bool await_more(int fd, int64_t until);
+  void let_stream_gather(int fd);
   void report_end();
   bool pull(int fd, const Registration* asking);
   engine::TicketSink ticket_sink();
@@ -331,6 +340,7 @@ class Connection : public Slot {
   std::atomic<uint32_t> steps_{0};  // of the handshake, by whichever process
   int64_t began_ = 0;
   Flight flight_;
+  Pace pace_;
 
   alignas(64) Reading reading_;
   alignas(64) Writing writing_;

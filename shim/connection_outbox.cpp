@@ -80,7 +80,8 @@ ssize_t Connection::send_sealed(int fd, const uint8_t* data, size_t length, int 
   }
   writing_.sending = false;
   if (sent > 0) {
-    flight_.given += static_cast<uint32_t>(sent);
+    flight_.given.store(flight_.given.load(std::memory_order_relaxed) + static_cast<uint32_t>(sent),
+                        std::memory_order_relaxed);
     flight_.at += static_cast<uint32_t>(sent);
   }
   return sent;

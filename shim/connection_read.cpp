@@ -100,6 +100,7 @@ ssize_t Connection::fill(int fd, size_t wanted, int flags) {
   if (reading_.pollers.load(std::memory_order_relaxed) != 0 && !let_pollers_see(fd, flags))
     return -1;
   reading_.receiving = true;
+  const bool may_sleep = (flags & MSG_DONTWAIT) == 0 && reading_.drained;
   ssize_t got;
   if ((flags & MSG_DONTWAIT) != 0) {
     got = real::recv(fd, inbox.data + end, room, MSG_DONTWAIT);
@@ -118,6 +119,7 @@ ssize_t Connection::fill(int fd, size_t wanted, int flags) {
   if (got > 0) {
     inbox.cipher_length += static_cast<uint32_t>(got);
     reading_.taken.store(taken() + static_cast<uint64_t>(got), std::memory_order_relaxed);
+    if (may_sleep) let_stream_gather(fd);
   }
   return got;
 }

@@ -55,7 +55,7 @@ bool Connection::recover_output(int fd) {
   }
   const auto given = static_cast<uint32_t>(info.tcpi_bytes_sent - info.tcpi_bytes_retrans +
                                            info.tcpi_notsent_bytes);
-  const uint32_t left = given - flight_.given;
+  const uint32_t left = given - flight_.given.load(std::memory_order_relaxed);
   Outbox& outbox = writing_.outbox;
   if (flight_.batch != 0) {
     void* const data = arena::at(flight_.block, std::exchange(flight_.batch, 0));
@@ -67,7 +67,7 @@ bool Connection::recover_output(int fd) {
   outbox.at += left;
   outbox.length -= left;
   outbox.deferred = false;
-  flight_.given = given;
+  flight_.given.store(given, std::memory_order_relaxed);
   writing_.sending = false;
   if (outbox.length == 0) release_outbox();
   writing_.urgent.store(outbox.urgent(), std::memory_order_release);
