@@ -111,7 +111,8 @@ struct Flight {
 // (connection_pace.cpp).
 struct Pace {
   uint64_t taken = 0;  // bytes off the socket, ever
-  int64_t at = 0;      // when (process::now()); 0 = we have sent something since the one before
+  int64_t at = 0;      // when (process::now()); 0 = the stream is not a long one yet
+  uint64_t began = 0;  // `taken` when we last had sent something
   uint32_t given = 0;  // bytes to the socket, ever, modulo 2^32
 };
 

@@ -23,6 +23,9 @@ constexpr int64_t pause = 25'000;
 constexpr uint64_t usual_pause = 75'000;
 // What must come during a pause to make it worthwhile, in bytes.
 constexpr uint64_t worthwhile = 64 << 10;
+// Of one that came without a word of ours between, in bytes: an answer shorter than this is
+// waited for, and a pause at its end would be felt.
+constexpr uint64_t long_stream = 4 << 20;
 // Between two wake-ups of such a stream, in nanoseconds.
 constexpr int64_t longest_gap = 10'000'000;
 
@@ -41,8 +44,8 @@ void Connection::let_stream_gather(int fd) {
   const Pace last = pace_;
   pace_.taken = taken();
   pace_.given = flight_.given.load(std::memory_order_relaxed);
-  // Who answers is waited for.
-  pace_.at = pace_.given == last.given ? process::now() : 0;
+  if (pace_.given != last.given) pace_.began = pace_.taken;
+  pace_.at = pace_.taken - pace_.began >= long_stream ? process::now() : 0;
   if (pace_.at == 0 || last.at == 0) return;
   const int64_t elapsed = pace_.at - last.at;
   if (elapsed > longest_gap) return;
