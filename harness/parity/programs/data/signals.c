@@ -251,12 +251,57 @@ static void left_in_send(int fd, bool subject, bool by_jump) {
 static void jumps_out_of_send(int fd, bool subject) { left_in_send(fd, subject, true); }
 static void cancelled_in_send(int fd, bool subject) { left_in_send(fd, subject, false); }
 
-const struct scenario signal_cases[] = {{"jumps_out_of_send", jumps_out_of_send, false},
-                                        {"cancelled_in_send", cancelled_in_send, false},
-                                        {"interrupted_receive", interrupted_receive, false},
-                                        {"interrupted_send", interrupted_send, false},
-                                        {"writes_from_handler", writes_from_handler, false},
-                                        {"stormed", stormed, false},
-                                        {"jumps_out_of_read", jumps_out_of_read, false},
-                                        {"jumps_out_of_connect", jumps_out_of_connect, true},
-                                        {0}};
+// ---- signals while a stream comes as fast as it can ----
+
+enum { rounds = 24, piece = 1 << 16 };
+
+static void start_ticking(int microseconds) {
+  struct itimerval time = {{0, microseconds}, {0, microseconds}};
+  setitimer(ITIMER_REAL, &time, NULL);
+}
+
+// Reads those rounds of the stream; each call may be interrupted, and nothing else.
+static bool reads_rounds(int fd) {
+  for (uint64_t at = 0; at < (uint64_t)rounds * sizeof stream;) {
+    const size_t left = sizeof stream - (size_t)(at % sizeof stream);
+    const ssize_t got = read(fd, buffer, left < piece ? left : piece);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0 || memcmp(buffer, stream + at % sizeof stream, (size_t)got) != 0) return false;
+    at += (uint64_t)got;
+  }
+  return true;
+}
+
+static void interrupted_in_a_fast_stream(int fd, bool subject) {
+  fill_stream(stream, sizeof stream, 0);
+  if (!subject) {
+    hand_over();
+    for (int i = 0; i < rounds; ++i)
+      for (size_t at = 0; at < sizeof stream; at += piece) write_exactly(fd, stream + at, piece);
+    await_turn();
+    write_exactly(fd, "late", 4);
+    await_turn();
+    return;
+  }
+  on_signal(SIGALRM, 0);
+  start_ticking(700);
+  say("%s", reads_rounds(fd) ? "same" : "other");
+  tell("at its end", read(fd, buffer, piece));
+  start_ticking(0);
+  say("%s", signals_seen > 0 ? "interrupted" : "left alone");
+  hand_over();
+  tell("and on", (long)read_exactly(fd, buffer, 4));
+  hand_over();
+}
+
+const struct scenario signal_cases[] = {
+    {"jumps_out_of_send", jumps_out_of_send, false},
+    {"cancelled_in_send", cancelled_in_send, false},
+    {"interrupted_receive", interrupted_receive, false},
+    {"interrupted_in_a_fast_stream", interrupted_in_a_fast_stream, false},
+    {"interrupted_send", interrupted_send, false},
+    {"writes_from_handler", writes_from_handler, false},
+    {"stormed", stormed, false},
+    {"jumps_out_of_read", jumps_out_of_read, false},
+    {"jumps_out_of_connect", jumps_out_of_connect, true},
+    {0}};
