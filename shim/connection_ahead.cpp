@@ -78,8 +78,7 @@ bool Connection::gather(int fd, size_t wanted, int flags) {
     int64_t until = 0;
     if (may_wait) until = some ? deadline.of_rest(fd) : asked || flushed ? deadline.of(fd) : 0;
     if (until != 0 && !await_more(fd, until)) return some;
-    const ssize_t got = fill(fd, std::min(room, engine::max_record_length),
-                             may_wait && until == 0 ? 0 : MSG_DONTWAIT);
+    const ssize_t got = fill(fd, room, may_wait && until == 0 ? 0 : MSG_DONTWAIT);
     asked = true;
     if (got == 0) note_end(fd);
     if (got < 0 && until != 0 && errno == EAGAIN) continue;
