@@ -1,5 +1,5 @@
-"""A message takes the system calls of the plain program: what readiness reads ahead, a read need not
-ask for again."""
+"""A message takes the system calls of the plain program: what readiness reads ahead, no read asks
+for again."""
 
 import os
 
