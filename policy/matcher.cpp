@@ -1,20 +1,14 @@
 #include "policy/matcher.h"
 
 #include <algorithm>
-#include <tuple>
+#include <cmath>
+#include <cstring>
 
 #include "policy/glob.h"
 #include "policy/policy.h"
 
 namespace gaiter::policy {
 namespace {
-
-constexpr uint32_t no_node = UINT32_MAX;
-constexpr uint32_t any = 0;  // the number of the block that holds all
-
-constexpr Block all_values{{0, 0}, {UINT64_MAX, UINT64_MAX}};
-
-Block only(uint64_t number) { return {{0, number}, {0, number}}; }
 
 bool is_for(const Rule& rule, std::string_view program) {
   return rule.programs.empty() ||
@@ -23,295 +17,312 @@ bool is_for(const Rule& rule, std::string_view program) {
          });
 }
 
-bool is_pattern(const std::string& text) { return text.find_first_of("*?") != text.npos; }
+// The values from `first` on, up to what lies behind them; without that, all.
+template <class Value>
+struct Range {
+  Value first;
+  std::optional<Value> behind;
+  bool exact = true;  // what the condition says, and no more
+};
 
-size_t place_of(std::string_view name, const std::vector<std::string>& sorted) {
-  return static_cast<size_t>(std::ranges::lower_bound(sorted, name) - sorted.begin());
+Range<Address> range_of(Address first, Address last) {
+  if (last == Address{UINT64_MAX, UINT64_MAX}) return {first, {}};
+  return {first, Address{last.high + (last.low == UINT64_MAX), last.low + 1}};
 }
+Range<Address> range_of(const AddressRange& range) { return range_of(range.first, range.last); }
+Range<Address> range_of(const PortRange& range) {
+  return range_of(Address{0, range.first}, Address{0, range.last});
+}
+Range<Address> range_of(uint32_t id) { return range_of(Address{0, id}, Address{0, id}); }
 
-AddressRange as_addresses(const AddressRange& range) { return range; }
-AddressRange as_addresses(const PortRange& range) { return {{0, range.first}, {0, range.last}}; }
-
-// As blocks are kept: an outer one comes before those that lie in it.
-bool comes_before(const Block& a, const Block& b) {
-  return a.first != b.first ? a.first < b.first : b.last < a.last;
+// A pattern may match what begins as it does.
+Range<std::string> range_of(const std::string& pattern) {
+  std::string start = pattern.substr(0, pattern.find_first_of("*?"));
+  if (start.size() == pattern.size()) return {pattern, pattern + '\0'};
+  std::string behind = start;
+  while (!behind.empty() && behind.back() == '\xff') behind.pop_back();
+  if (behind.empty()) return {std::move(start), {}, false};
+  behind.back() = static_cast<char>(behind.back() + 1);
+  return {std::move(start), std::move(behind), false};
 }
 
 }  // namespace
 
-auto Matcher::Entry::operator<=>(const Entry& other) const {
-  return std::tie(blocks, rule.number) <=> std::tie(other.blocks, other.rule.number);
+template <class Value>
+void Matcher::Cuts<Value>::sort() {
+  std::ranges::sort(all_);
+  all_.erase(std::unique(all_.begin(), all_.end()), all_.end());
+  all_.shrink_to_fit();
+  for (size_t at = 0; at < all_.size(); at += step) steps_.push_back(all_[at]);
 }
 
-void Matcher::Blocks::sort() {
-  all.push_back(all_values);
-  std::ranges::sort(all, comes_before);
-  all.erase(std::unique(all.begin(), all.end()), all.end());
-  all.shrink_to_fit();
-  parents.assign(all.size(), any);
-  lasts.resize(all.size());
-  const auto count = static_cast<uint32_t>(all.size());
-  for (uint32_t at = 1, open = any; at < count; open = at++) {
-    for (; all[open].last < all[at].last; open = parents[open]) lasts[open] = at - 1;
-    parents[at] = open;
-  }
-  for (uint32_t open = count - 1; open != any; open = parents[open]) lasts[open] = count - 1;
-  lasts[any] = count - 1;
+template <class Value>
+int32_t Matcher::Cuts<Value>::place_of(const auto& value) const {
+  const auto coarse = std::ranges::upper_bound(steps_, value) - steps_.begin();
+  if (coarse == 0) return 0;
+  const auto begin = all_.begin() + (coarse - 1) * static_cast<ptrdiff_t>(step);
+  const auto room = std::min<ptrdiff_t>(all_.end() - begin, step);
+  return static_cast<int32_t>(std::upper_bound(begin, begin + room, value) - all_.begin());
 }
 
-double Matcher::Blocks::mean_depth() const {
-  std::vector<uint32_t> depths(all.size());
-  double sum = 0;
-  for (size_t at = 1; at < all.size(); at++) sum += depths[at] = depths[parents[at]] + 1;
-  return sum / static_cast<double>(all.size());
+// Calls take(level, range) for each range of the rule's conditions.
+template <class Take>
+void Matcher::for_each_range(const Rule& rule, Take take) {
+  for (const PortRange& range : rule.local_ports) take(local_port, range_of(range));
+  for (const PortRange& range : rule.remote_ports) take(remote_port, range_of(range));
+  for (const AddressRange& range : rule.local) take(local, range_of(range));
+  for (const AddressRange& range : rule.remote) take(remote, range_of(range));
+  for (const uid_t id : rule.users) take(user, range_of(id));
+  for (const gid_t id : rule.groups) take(group, range_of(id));
+  for (const std::string& pattern : rule.units) take(unit, range_of(pattern));
 }
 
-uint32_t Matcher::Blocks::number_of(const Block& block) const {
-  return static_cast<uint32_t>(std::ranges::lower_bound(all, block, comes_before) - all.begin());
-}
-
-uint32_t Matcher::Blocks::innermost(const Address& value) const {
-  const auto next = std::ranges::upper_bound(all, value, {}, &Block::first);
-  auto at = static_cast<uint32_t>(next - all.begin()) - 1;
-  while (all[at].last < value) at = parents[at];
-  return at;
-}
-
-// One look-up: what is sought on each level, and the best rule so far.
-struct Matcher::Search {
-  const std::vector<Rule>& rules;
-  const Point& point;
-  struct {
-    bool all = false;  // blocks fit
-    uint32_t block = any;
-    Address value;
-  } sought[levels];
-  uint32_t best = no_rule;
-};
-
-// A rule in blocks, of which every combination becomes an entry.
-struct Matcher::Piece {
-  Direction direction;
-  Candidate rule;
-  std::array<std::vector<Block>, levels> blocks;
-  Level rough = levels;         // whose blocks hold more than the rule is for, and
-  std::vector<uint32_t> tests;  // what each of them asks for beyond it
-};
-
-Matcher::Piece Matcher::cut(const Rule& rule, Candidate candidate) {
-  const bool inbound = rule.direction == Direction::inbound;
-  Piece piece{rule.direction, candidate, {}, levels, {}};
-  auto& blocks = piece.blocks;
-  std::array<std::vector<AddressRange>, levels> ranges;
-  const auto take = [&](Level level, const auto& condition) {
-    for (const auto& range : condition) ranges[level].push_back(as_addresses(range));
-    for (const AddressRange& range : ranges[level]) append_blocks(range, blocks[level]);
+// `box` has the rule's number, and what it asks for beyond its places.
+void Matcher::append_boxes(const Rule& rule, Node box, std::vector<Node>& items) const {
+  struct Side {
+    Places places;
+    bool exact;
   };
-  take(service_port, inbound ? rule.local_ports : rule.remote_ports);
-  take(remote, rule.remote);
-  take(local, rule.local);
-  take(other_port, inbound ? rule.remote_ports : rule.local_ports);
-  for (const uid_t id : rule.users) blocks[user].push_back(only(id));
-  for (const gid_t id : rule.groups) blocks[group].push_back(only(id));
-  if (std::ranges::any_of(rule.units, is_pattern)) {
-    piece.rule.asks = everything;
-  } else {
-    for (const std::string& name : rule.units) blocks[unit].push_back(only(place_of(name, units_)));
-  }
+  std::array<std::vector<Side>, levels> sides;
+  const auto take = [&](Level level, const auto& cuts, const auto& range) {
+    // What lies behind is a cut itself.
+    const int32_t last = range.behind ? cuts.place_of(*range.behind) - 1 : all_places.last;
+    sides[level].push_back({{cuts.place_of(range.first), last}, range.exact});
+  };
+  for_each_range(rule, [&]<class Value>(Level level, const Range<Value>& range) {
+    if constexpr (std::is_same_v<Value, Address>) {
+      take(level, cuts_[level], range);
+    } else {
+      take(level, units_, range);
+    }
+  });
   size_t product = 1;
-  for (const auto& of_level : blocks) product *= std::max<size_t>(of_level.size(), 1);
-  // The service's port is given up last: it tells most rules apart.
-  for (const Level level : {other_port, local, remote, service_port}) {
-    if (product <= max_entries || blocks[level].empty()) continue;
-    std::vector<Block> rough;
-    std::vector<uint32_t> tests;
-    for (const AddressRange& range : ranges[level]) {
-      append_rough_blocks(range, rough);
-      tests.resize(rough.size(), static_cast<uint32_t>(tests_.size()));
-      tests_.push_back({range, level});
-    }
-    if (rough.size() == blocks[level].size()) continue;
-    product = product / blocks[level].size() * rough.size();
-    blocks[level] = std::move(rough);
-    if (piece.rough != levels) piece.rule.asks = everything;
-    piece.rough = level;
-    piece.tests = std::move(tests);
+  for (auto& of_level : sides) {
+    if (of_level.empty()) of_level.push_back({all_places, true});
+    product *= of_level.size();
   }
-  for (const Level level : {unit, group, user, other_port, local, remote, service_port}) {
-    if (product <= max_entries || blocks[level].empty()) continue;
-    product /= blocks[level].size();
-    blocks[level].clear();
-    piece.rule.asks = everything;
-  }
-  for (auto& of_level : blocks)
-    if (of_level.empty()) of_level.push_back(all_values);
-  return piece;
-}
-
-void Matcher::append_entries(const Piece& piece, std::vector<Entry>& entries) const {
-  const size_t before = entries.size();
-  entries.push_back({{}, piece.rule});
-  for (size_t depth = 0; depth < levels; depth++) {
-    const Level level = order_[depth];
-    const auto& blocks = piece.blocks[level];
-    // What there is already, once for each block.
-    const size_t made = entries.size() - before;
-    entries.resize(before + made * blocks.size(), entries[before]);
-    for (size_t at = 0; at < made * blocks.size(); at++) {
-      Entry& entry = entries[before + at];
-      entry = entries[before + at % made];
-      entry.blocks[depth] = blocks_[level].number_of(blocks[at / made]);
-      if (level == piece.rough && entry.rule.asks != everything)
-        entry.rule.asks = piece.tests[at / made];
+  while (product > max_boxes) {
+    auto& most = *std::ranges::max_element(sides, {}, &std::vector<Side>::size);
+    product /= most.size();
+    Places places = most.front().places;
+    for (const Side& side : most) {
+      places.first = std::min(places.first, side.places.first);
+      places.last = std::max(places.last, side.places.last);
     }
+    most.assign(1, {places, false});
+  }
+  for (size_t combination = 0; combination < product; combination++) {
+    Node item = box;
+    for (size_t level = 0, rest = combination; level < levels; level++) {
+      const Side& side = sides[level][rest % sides[level].size()];
+      rest /= sides[level].size();
+      item.set(level, side.places);
+      item.more() |= !side.exact;
+    }
+    items.push_back(item);
   }
 }
 
 Matcher::Matcher(const std::vector<Rule>& rules, std::optional<std::string_view> program) {
-  for (const Rule& rule : rules) units_.insert(units_.end(), rule.units.begin(), rule.units.end());
-  std::ranges::sort(units_);
-  units_.erase(std::unique(units_.begin(), units_.end()), units_.end());
-  std::vector<Piece> pieces;
+  std::vector<uint32_t> used;
   for (uint32_t number = 0; number < rules.size(); number++) {
+    if (program && !is_for(rules[number], *program)) continue;
+    used.push_back(number);
+    for_each_range(rules[number], [&]<class Value>(Level level, Range<Value> range) {
+      auto& cuts = [&]() -> auto& {
+        if constexpr (std::is_same_v<Value, Address>)
+          return cuts_[level];
+        else
+          return units_;
+      }
+      ();
+      cuts.add(std::move(range.first));
+      if (range.behind) cuts.add(*std::move(range.behind));
+    });
+  }
+  for (auto& cuts : cuts_) cuts.sort();
+  units_.sort();
+  std::vector<Node> items[2];
+  for (const uint32_t number : used) {
     const Rule& rule = rules[number];
-    if (program && !is_for(rule, *program)) continue;
-    pieces.push_back(cut(rule, {number, program || rule.programs.empty() ? nothing : everything}));
-    for (size_t level = 0; level < levels; level++) {
-      const auto& blocks = pieces.back().blocks[level];
-      blocks_[level].all.insert(blocks_[level].all.end(), blocks.begin(), blocks.end());
-    }
+    Node box{};
+    box.lowest() = static_cast<int32_t>(number);
+    box.more() = !program && !rule.programs.empty();
+    append_boxes(rule, box, items[static_cast<size_t>(rule.direction)]);
   }
-  for (Blocks& blocks : blocks_) blocks.sort();
-  order_ = {user, group, unit, service_port, remote, local, other_port};
-  std::ranges::stable_sort(order_, {}, [&](Level level) { return blocks_[level].mean_depth(); });
-  std::vector<Entry> entries[2];
-  for (const Piece& piece : pieces)
-    append_entries(piece, entries[static_cast<size_t>(piece.direction)]);
   for (size_t side : {0u, 1u}) {
-    std::ranges::sort(entries[side], std::less());
-    roots_[side] = build(entries[side], 0, entries[side].size(), 0);
+    if (!items[side].empty()) build(items[side], trees_[side]);
+    trees_[side].shrink_to_fit();
   }
-  block_of_.shrink_to_fit();
-  nodes_.shrink_to_fit();
-  candidates_.shrink_to_fit();
-  tests_.shrink_to_fit();
 }
 
-// Makes the nodes of one depth for sorted entries, and of those below. What can only
-// be found behind a rule that is sure is left out.
-Matcher::Span Matcher::build(const std::vector<Entry>& entries, size_t begin, size_t end,
-                             uint8_t depth) {
-  if (begin == end) return {};
-  while (depth < levels && entries[end - 1].blocks[depth] == any) depth++;
-  if (depth == levels) {
-    Span span{static_cast<uint32_t>(candidates_.size()), 0, levels};
-    do {
-      candidates_.push_back(entries[begin].rule);
-    } while (entries[begin].rule.asks != nothing && ++begin < end);
-    span.end = static_cast<uint32_t>(candidates_.size());
-    return span;
-  }
-  std::vector<Node> made;
-  std::vector<uint32_t> blocks;
-  uint32_t parent = no_node;
-  for (size_t next = begin; begin < end; begin = next) {
-    const uint32_t block = entries[begin].blocks[depth];
-    uint32_t lowest = no_rule;
-    for (; next < end && entries[next].blocks[depth] == block; next++)
-      lowest = std::min(lowest, entries[next].rule.number);
-    while (parent != no_node && made[parent].last < block) parent = made[parent].parent;
-    Node node{blocks_[order_[depth]].lasts[block], parent, lowest, lowest, no_rule, {}};
-    if (parent != no_node) {
-      if (lowest > made[parent].sure) continue;
-      node.lowest_here = std::min(lowest, made[parent].lowest_here);
-      node.sure = made[parent].sure;
+Matcher::Node Matcher::around(std::span<const Node> nodes) {
+  Node whole = nodes.front();
+  for (const Node& node : nodes) {
+    for (size_t level = 0; level < levels; level++) {
+      whole.first[level] = std::min(whole.first[level], node.first[level]);
+      whole.last[level] = std::max(whole.last[level], node.last[level]);
     }
-    node.below = build(entries, begin, next, static_cast<uint8_t>(depth + 1));
-    node.sure = std::min(node.sure, sure_below(node.below));
-    parent = static_cast<uint32_t>(made.size());
-    made.push_back(node);
-    blocks.push_back(block);
+    whole.lowest() = std::min(whole.lowest(), node.lowest());
   }
-  const Span span{static_cast<uint32_t>(nodes_.size()),
-                  static_cast<uint32_t>(nodes_.size() + made.size()), depth};
-  nodes_.insert(nodes_.end(), made.begin(), made.end());
-  block_of_.insert(block_of_.end(), blocks.begin(), blocks.end());
-  return span;
+  return whole;
 }
 
-// The lowest rule that matches whatever is sought from there on.
-uint32_t Matcher::sure_below(const Span& below) const {
-  if (below.depth < levels)
-    return block_of_[below.begin] == any ? nodes_[below.begin].sure : no_rule;
-  const Candidate& last = candidates_[below.end - 1];
-  return last.asks == nothing ? last.number : no_rule;
+// The share of the places of `whole` that lie in `part`.
+double Matcher::share(const Node& part, const Node& whole) {
+  const auto size = [](const Node& node, size_t level) {
+    return static_cast<double>(node.last[level]) - static_cast<double>(node.first[level]) + 1;
+  };
+  double share = 1;
+  for (size_t level = 0; level < levels; level++) share *= size(part, level) / size(whole, level);
+  return share;
 }
 
-// Visits those nodes of a span that hold a block, from the innermost on.
-void Matcher::climb(const Span& span, uint32_t block, Search& search) const {
-  const auto begin = block_of_.begin() + span.begin;
-  const auto next = std::upper_bound(begin, block_of_.begin() + span.end, block);
-  if (next == begin) return;
-  const Node* const nodes = nodes_.data() + span.begin;
-  auto at = static_cast<uint32_t>(next - begin) - 1;
-  while (nodes[at].last < block)
-    if ((at = nodes[at].parent) == no_node) return;
-  search.best = std::min(search.best, nodes[at].sure);
-  for (; at != no_node && nodes[at].lowest_here < search.best; at = nodes[at].parent)
-    if (nodes[at].lowest < search.best) descend(nodes[at].below, search);
+// How many of the two halves are looked at by whoever looks at the whole.
+double Matcher::cost(std::span<const Node> items, const Node& whole, By by) {
+  const auto first = items.first(items.size() / 2), second = items.subspan(first.size());
+  const double shares = share(around(first), whole), others = share(around(second), whole);
+  if (by != By::number) return shares + others;
+  double matches = 0;
+  for (const Node& item : first) matches += share(item, whole);
+  return shares + others * std::exp(-matches);
 }
 
-bool Matcher::holds(const Candidate& candidate, const Search& search) const {
-  if (candidate.asks == nothing) return true;
-  if (candidate.asks == everything) return !mismatch(search.rules[candidate.number], search.point);
-  const auto& [range, level] = tests_[candidate.asks];
-  const auto& sought = search.sought[level];
-  return sought.all || (range.first <= sought.value && sought.value <= range.last);
-}
-
-void Matcher::descend(const Span& span, Search& search) const {
-  if (span.depth == levels) {
-    for (uint32_t at = span.begin; at < span.end; at++) {
-      if (candidates_[at].number >= search.best) return;
-      if (holds(candidates_[at], search)) search.best = candidates_[at].number;
+// Sorts items so that the halves are apart.
+void Matcher::halve(std::span<Node> items, const Node& whole) {
+  const auto sort_by = [&](By by, size_t level) {
+    const auto middle = items.begin() + static_cast<ptrdiff_t>(items.size() / 2);
+    std::ranges::nth_element(items, middle, {}, [=](const Node& item) {
+      return by == By::last ? item.last[level] : item.first[level];
+    });
+  };
+  By best = By::number;
+  size_t best_level = levels;  // where a node has its number
+  sort_by(best, best_level);
+  double least = cost(items, whole, best);
+  for (size_t level = 0; level < levels; level++) {
+    for (const By by : {By::first, By::last}) {
+      if (std::ranges::all_of(items, [&](const Node& item) {
+            return by == By::first ? item.first[level] == items[0].first[level]
+                                   : item.last[level] == items[0].last[level];
+          }))
+        continue;
+      sort_by(by, level);
+      if (const double this_cost = cost(items, whole, by); this_cost < least) {
+        least = this_cost;
+        best = by;
+        best_level = level;
+      }
     }
+  }
+  sort_by(best, best_level);
+}
+
+void Matcher::build(std::span<Node> items, Tree& tree) {
+  const size_t at = tree.size();
+  tree.push_back(around(items));
+  if (items.size() <= leaf_size) {
+    tree[at].more() = -static_cast<int32_t>(items.size());
+    std::ranges::sort(items, {}, [](const Node& item) { return item.lowest(); });
+    tree.insert(tree.end(), items.begin(), items.end());
     return;
   }
-  const Level level = order_[span.depth];
-  const auto& sought = search.sought[level];
-  if (sought.all) {
-    for (uint32_t at = span.begin; at < span.end; at++)
-      if (nodes_[at].lowest < search.best) descend(nodes_[at].below, search);
-    return;
+  halve(items, tree[at]);
+  std::span<Node> first = items.first(items.size() / 2), second = items.subspan(first.size());
+  // The half that may have the better rule is looked at first.
+  if (around(second).lowest() < around(first).lowest()) std::swap(first, second);
+  build(first, tree);
+  tree[at].more() = static_cast<int32_t>(tree.size());
+  build(second, tree);
+}
+
+bool Matcher::meet(const Box& one, const Box& other) {
+  using Four = int32_t __attribute__((vector_size(16)));
+  const auto four = [](const std::array<int32_t, 8>& all, size_t from) {
+    Four some;
+    std::memcpy(&some, &all[from], sizeof some);
+    return some;
+  };
+  Four apart{};
+  for (const size_t from : {0u, 4u}) {
+    apart |= four(one.first, from) > four(other.last, from);
+    apart |= four(other.first, from) > four(one.last, from);
   }
-  climb(span, sought.block, search);
-  if (level != group || search.point.process == nullptr) return;
-  for (const gid_t id : search.point.process->groups)
-    climb(span, blocks_[group].innermost({0, id}), search);
+  std::array<uint64_t, 2> any;
+  std::memcpy(&any, &apart, sizeof any);
+  return (any[0] | any[1]) == 0;
+}
+
+Matcher::Search::Search() : Box{} {
+  first[levels] = INT32_MIN;  // whatever Node::more() is
+  set_best(INT32_MAX);
+}
+
+Matcher::Search Matcher::search_for(const Point& point) const {
+  Search search;
+  const auto place = [&](Level level, const Address& value) {
+    const int32_t at = cuts_[level].place_of(value);
+    return Places{at, at};
+  };
+  const auto seek = [&](Level level, Point::Known is, const Address& value) {
+    search.set(level, is == Point::Known::any       ? all_places
+                      : is == Point::Known::unknown ? nowhere
+                                                    : place(level, value));
+  };
+  seek(local_port, point.local.port_is, {0, point.local.port});
+  seek(remote_port, point.remote.port_is, {0, point.remote.port});
+  seek(local, point.local.address_is, point.local.address);
+  seek(remote, point.remote.address_is, point.remote.address);
+  const Process* const process = point.process;
+  if (process == nullptr) return search;  // which is nowhere on the other levels
+  search.set(user, place(user, {0, process->uid}));
+  const int32_t name = units_.place_of(process->unit);
+  search.set(unit, {name, name});
+  // From its first group to its last one.
+  Places groups = place(group, {0, process->gid});
+  if (!cuts_[group].empty()) {
+    for (const gid_t id : process->groups) {
+      const Places other = place(group, {0, id});
+      groups = {std::min(groups.first, other.first), std::max(groups.last, other.last)};
+    }
+  }
+  search.set(group, groups);
+  return search;
+}
+
+bool Matcher::is_in_groups(const Node& item, const Process& process) const {
+  const auto is_in = [&](gid_t id) {
+    const int32_t place = cuts_[group].place_of(Address{0, id});
+    return item.first[group] <= place && place <= item.last[group];
+  };
+  return is_in(process.gid) || std::ranges::any_of(process.groups, is_in);
 }
 
 uint32_t Matcher::find(const std::vector<Rule>& rules, const Point& point) const {
-  Search search{rules, point, {}};
-  const auto seek = [&](Level level, Point::Known is, const Address& value) {
-    search.sought[level] = {is == Point::Known::any, any, value};
-    if (is == Point::Known::exact) search.sought[level].block = blocks_[level].innermost(value);
+  const Tree& tree = trees_[static_cast<size_t>(point.direction)];
+  if (tree.empty()) return no_rule;
+  Search search = search_for(point);
+  const auto is_for = [&](const Node& item) {
+    if (item.more() != 0) return !mismatch(rules[static_cast<size_t>(item.lowest())], point);
+    return item.first[group] == 0 || is_in_groups(item, *point.process);
   };
-  if (const Process* const process = point.process) {
-    seek(user, Point::Known::exact, {0, process->uid});
-    seek(group, Point::Known::exact, {0, process->gid});
-    const uint64_t place = place_of(process->unit, units_);
-    const bool is_named = place < units_.size() && units_[place] == process->unit;
-    seek(unit, is_named ? Point::Known::exact : Point::Known::unknown, {0, place});
+  // Halves that are still to be looked at: no more than a number has bits.
+  std::array<int32_t, 32> second;
+  size_t count = 0;
+  for (const Node* node = tree.data();;) {
+    if (meet(*node, search)) {
+      if (node->more() > 0) {
+        second[count++] = node->more();
+        node++;
+        continue;
+      }
+      for (const Node& item : std::span(node + 1, static_cast<size_t>(-node->more())))
+        if (meet(item, search) && is_for(item)) search.set_best(item.lowest());
+    }
+    if (count == 0) break;
+    node = tree.data() + second[--count];
   }
-  const bool inbound = point.direction == Direction::inbound;
-  const Point::End& service = inbound ? point.local : point.remote;
-  const Point::End& other = inbound ? point.remote : point.local;
-  seek(service_port, service.port_is, {0, service.port});
-  seek(remote, point.remote.address_is, point.remote.address);
-  seek(local, point.local.address_is, point.local.address);
-  seek(other_port, other.port_is, {0, other.port});
-  descend(roots_[static_cast<size_t>(point.direction)], search);
-  return search.best;
+  return search.best() == INT32_MAX ? no_rule : static_cast<uint32_t>(search.best());
 }
 
 }  // namespace gaiter::policy

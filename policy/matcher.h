@@ -1,31 +1,31 @@
 // Which rule is the first for a connection, found without looking at every rule.
 //
-// A condition is a set of numbers: ports, addresses, users, groups, and units by
-// their place in a list of their names. Ranges are cut into the blocks that prefixes
-// make, which lie apart or in each other; the innermost that holds a value and its
-// parents are all that hold it. So for each kind of condition (a level) the value is
-// sought once among all blocks of the policy, by binary search. With the numbers of
-// these blocks a tree of seven levels is gone down, those with the flattest nesting
-// first; a level costs nothing where its condition is not made. Every node knows the first rule
-// that is sure to match once it is reached, and the first that might, which ends most of the
-// search.
+// A condition is a set of ranges of numbers: ports, addresses, users, groups, and units in
+// the order of their names. The ends of all ranges cut each kind of condition (a level) into
+// places; a connection is at one place of each level, and a rule is a box of places, or
+// several if its conditions are lists.
 //
-// A rule of very many blocks is kept under larger ones that hold more than it is for.
-// If they do for one condition alone, the range itself is looked at in the end; else
-// the rule, as one with a pattern of units, is held against the connection as a whole.
+// The boxes are in a binary tree. A node has the box around all that is below it, and the
+// lowest number of their rules. It was cut into halves by where boxes begin or end, so that
+// its two halves lie in each other's way as little as can be; or, where so many boxes lie
+// over each other that the earlier half is almost sure to have a match, by number. A look-up
+// goes down wherever the connection lies in the node's box and a lower rule than the one
+// found so far may be: O(log n) nodes where rules can be told apart, each of one cache line,
+// whether their ranges overlap or not. Space is O(n).
 //
-// For conditions of a few blocks each, a look-up costs O(log n) and space is O(n).
+// A rule with a pattern of units is found by what the pattern begins with; it, and a rule of
+// very many boxes, which has one around them all, is held against the connection in the end.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "policy/match.h"
-#include "policy/prefix.h"
 #include "policy/rule.h"
 
 namespace gaiter::policy {
@@ -43,74 +43,82 @@ class Matcher {
   // it was made of. Async-signal-safe.
   uint32_t find(const std::vector<Rule>& rules, const Point& point) const;
 
-  // What a rule may take of the index at most: combinations of a block of each level.
-  static constexpr size_t max_entries = 64;
+  // How many boxes a rule may have: combinations of a range of each level.
+  static constexpr size_t max_boxes = 64;
 
  private:
-  // The service's port is the local one of inbound connections, else the remote one.
-  // Numbered by kind; order_ has their order in the tree.
-  enum Level : uint8_t { user, group, unit, service_port, remote, local, other_port, levels };
+  enum Level : uint8_t { local_port, remote_port, local, remote, user, group, unit, levels };
 
-  // The blocks of one level, by first value, outer before inner: those that lie in a
-  // block follow it. Number 0 is any, which holds all.
-  struct Blocks {
-    std::vector<Block> all;
-    std::vector<uint32_t> parents;
-    std::vector<uint32_t> lasts;  // the last that lies in it
+  // Where the ranges of a level begin, and where what lies behind them begins.
+  template <class Value>
+  class Cuts {
+   public:
+    void add(Value value) { all_.push_back(std::move(value)); }
     void sort();
-    double mean_depth() const;
-    uint32_t number_of(const Block& block) const;
-    uint32_t innermost(const Address& value) const;
-  };
-  // What a rule asks for beyond the blocks that it is found under.
-  static constexpr uint32_t nothing = UINT32_MAX;
-  static constexpr uint32_t everything = UINT32_MAX - 1;
-  struct Candidate {
-    uint32_t number;
-    uint32_t asks;  // nothing, everything, or that of one of tests_
-  };
-  struct Test {
-    AddressRange range;
-    Level level;
-  };
-  struct Entry {
-    std::array<uint32_t, levels> blocks;  // in the order of the tree
-    Candidate rule;
-    auto operator<=>(const Entry& other) const;
-  };
-  // Nodes of one depth, in the order of their blocks; or candidates, below all.
-  struct Span {
-    uint32_t begin = 0;
-    uint32_t end = 0;
-    uint8_t depth = levels;
-  };
-  struct Node {
-    uint32_t last;         // block that lies in its own
-    uint32_t parent;       // the next outer node of its span, or no_node
-    uint32_t lowest;       // number of the rules below
-    uint32_t lowest_here;  // the same, of its parents too
-    uint32_t sure;         // lowest that matches whatever is sought below, of its parents too
-    Span below;
-  };
-  struct Search;
+    bool empty() const { return all_.empty(); }
+    // How many cuts are at or below the value.
+    int32_t place_of(const auto& value) const;
 
-  struct Piece;
-  Piece cut(const Rule& rule, Candidate candidate);
-  void append_entries(const Piece& piece, std::vector<Entry>& entries) const;
-  Span build(const std::vector<Entry>& entries, size_t begin, size_t end, uint8_t depth);
-  bool holds(const Candidate& candidate, const Search& search) const;
-  uint32_t sure_below(const Span& below) const;
-  void descend(const Span& span, Search& search) const;
-  void climb(const Span& span, uint32_t block, Search& search) const;
+   private:
+    static constexpr size_t step = 16;
+    std::vector<Value> all_;
+    std::vector<Value> steps_;  // every so many: few enough to stay in the cache
+  };
 
-  std::array<Blocks, levels> blocks_;
-  std::array<Level, levels> order_;
-  std::vector<std::string> units_;  // sorted
-  std::vector<uint32_t> block_of_;  // each node's
-  std::vector<Node> nodes_;
-  std::vector<Candidate> candidates_;
-  std::vector<Test> tests_;
-  std::array<Span, 2> roots_;  // by direction
+  // Signed, as processors compare them best.
+  struct Places {
+    int32_t first;
+    int32_t last;
+  };
+  // Fits every value, and none. A value is at 0 if it lies below all ranges, or is not known.
+  static constexpr Places all_places{0, INT32_MAX};
+  static constexpr Places nowhere{0, 0};
+
+  // From where to where on each level. The last of eight is not a level, see Node and Search.
+  struct Box {
+    std::array<int32_t, 8> first;
+    std::array<int32_t, 8> last;
+    void set(size_t level, Places places) {
+      first[level] = places.first;
+      last[level] = places.last;
+    }
+  };
+  // One box of a rule (an item), or that around all nodes below.
+  struct alignas(64) Node : Box {
+    // The lowest number of the rules in it.
+    int32_t& lowest() { return first[levels]; }
+    int32_t lowest() const { return first[levels]; }
+    // Of an item: 1 if the rule may still not match. Of a node whose items follow it: their
+    // count, negative. Of any other: where its second half is; the first follows it.
+    int32_t& more() { return last[levels]; }
+    int32_t more() const { return last[levels]; }
+  };
+  static constexpr size_t leaf_size = 4;
+  using Tree = std::vector<Node>;
+
+  // What is sought. Its box meets those nodes that may have something better.
+  struct Search : Box {
+    Search();
+    int32_t best() const { return last[levels] + 1; }
+    void set_best(int32_t number) { last[levels] = number - 1; }
+  };
+
+  enum class By : uint8_t { first, last, number };
+  template <class Take>
+  static void for_each_range(const Rule& rule, Take take);
+  void append_boxes(const Rule& rule, Node box, std::vector<Node>& items) const;
+  static Node around(std::span<const Node> nodes);
+  static double share(const Node& part, const Node& whole);
+  static double cost(std::span<const Node> items, const Node& whole, By by);
+  static void halve(std::span<Node> items, const Node& whole);
+  static void build(std::span<Node> items, Tree& tree);
+  static bool meet(const Box& one, const Box& other);
+  Search search_for(const Point& point) const;
+  bool is_in_groups(const Node& item, const Process& process) const;
+
+  std::array<Cuts<Address>, unit> cuts_;  // of the levels below `unit`
+  Cuts<std::string> units_;
+  std::array<Tree, 2> trees_;  // by direction
 };
 
 }  // namespace gaiter::policy
