@@ -81,7 +81,8 @@ void add_revoke(KeyringVerbs verbs) {
 void add_crl(KeyringVerbs verbs) {
   CLI::App* verb = verbs.add("crl",
                              "Sign a CA's revocation list anew, and print it.\n"
-                             "It gets the next number and is good for 30 days, or --days.",
+                             "It gets the next number and is good for 30 days, or --days. After a\n"
+                             "rollover it is signed once more by each key that the CA had before.",
                              "  gaiter keyring crl --ca house-ca --out house-ca.crl\n");
   const auto ca = std::make_shared<std::string>();
   const auto out = std::make_shared<std::string>();

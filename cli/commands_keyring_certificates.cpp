@@ -95,8 +95,9 @@ void add_rollover(KeyringVerbs verbs) {
   CLI::App* verb = verbs.add_with_label(
       "rollover",
       "Switch to the next key and certificate, in one step.\n"
-      "The old key goes; the old certificate is kept until it expires, and of a CA it stays\n"
-      "trusted until then.",
+      "The old certificate is kept until it expires, and the old key goes. Of a CA the old\n"
+      "certificate stays trusted, and the old key signs revocation lists for what it signed,\n"
+      "until then.",
       "  gaiter keyring rollover redis\n");
   verbs.on(verb,
            [](const KeyringArguments& all) { return keyring_rollover(all.keyring, all.label); });
@@ -149,8 +150,9 @@ void add_verify(KeyringVerbs verbs) {
       ->check(CLI::IsMember({"server", "client"}));
   verb->add_option("--name", *name, "the name or address that the peer asks for")
       ->type_name("NAME");
+  add_json(verb, verbs.shared->json);
   verbs.on(verb, [role, name](const KeyringArguments& all) {
-    return keyring_verify(all.keyring, all.label, *role, *name);
+    return keyring_verify(all.keyring, all.label, {.role = *role, .name = *name}, all.json);
   });
 }
 

@@ -83,8 +83,12 @@ struct OcspOptions {
 };
 int keyring_ocsp(const std::string& keyring, const std::string& label, const OcspOptions& options);
 
-int keyring_verify(const std::string& keyring, const std::string& label, const std::string& role,
-                   const std::string& name);
+struct VerifyOptions {
+  std::string role;  // "server", "client"; "" = either
+  std::string name;  // "" = any
+};
+int keyring_verify(const std::string& keyring, const std::string& label,
+                   const VerifyOptions& options, bool json);
 int keyring_bundle(const std::string& keyring, const std::string& out);
 
 struct EnrollOptions {

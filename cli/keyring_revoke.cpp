@@ -1,6 +1,6 @@
 // revoke, crl, ocsp: what the keyring's CA takes back, and how peers hear of it.
 #include <fmt/format.h>
-#include <openssl/pem.h>
+#include <openssl/x509.h>
 
 #include "cli/certificate.h"
 #include "cli/keyring.h"
@@ -84,14 +84,6 @@ Result<Target> find_target(const Keyring& keyring, const std::string& label,
   return target_of(keyring, entry->leaf.get(), options.reason);
 }
 
-Result<std::string> to_pem(const X509_CRL* crl) {
-  const BioPtr bio(BIO_new(BIO_s_mem()));
-  if (bio == nullptr || PEM_write_bio_X509_CRL(bio.get(), const_cast<X509_CRL*>(crl)) != 1) {
-    return keyring::fail(Error::Kind::system, "cannot write the list: " + take_openssl_reason());
-  }
-  return std::string(contents(bio));
-}
-
 }  // namespace
 
 int keyring_revoke(const std::string& path, const std::string& label,
@@ -100,15 +92,16 @@ int keyring_revoke(const std::string& path, const std::string& label,
   if (!keyring) return report(keyring.error());
   const auto target = find_target(*keyring, label, options);
   if (!target) return report(target.error());
-  const auto crl =
+  const auto crls =
       keyring::make_crl(*keyring, target->ca, keyring::usual_crl_life, target->revoked);
-  if (!crl) return report(crl.error());
-  print(fmt::format(
-      "revoked {}, serial number {}, by {}: {}\n"
-      "its list number {} is in {}/{}/{}; peers elsewhere need it:\n"
-      "  gaiter keyring crl --ca {} --out FILE\n",
-      target->revoked.subject, target->revoked.serial, target->ca, target->revoked.reason,
-      keyring::crl_number(crl->get()), keyring->path(), target->ca, keyring::crl_pem, target->ca));
+  if (!crls) return report(crls.error());
+  print(
+      fmt::format("revoked {}, serial number {}, by {}: {}\n"
+                  "its list number {} is in {}/{}/{}; peers elsewhere need it:\n"
+                  "  gaiter keyring crl --ca {} --out FILE\n",
+                  target->revoked.subject, target->revoked.serial, target->ca,
+                  target->revoked.reason, keyring::crl_number(crls->front().get()), keyring->path(),
+                  target->ca, keyring::crl_pem, target->ca));
   return exit_ok;
 }
 
@@ -117,17 +110,22 @@ int keyring_crl(const std::string& path, const std::string& ca, int days, const 
   if (!keyring) return report(keyring.error());
   const auto label = ca.empty() ? find_ca(*keyring) : ca;
   if (!label) return report(label.error());
-  const auto crl = keyring::make_crl(*keyring, *label,
-                                     days != 0 ? std::chrono::days(days) : keyring::usual_crl_life);
-  if (!crl) return report(crl.error());
-  const auto pem = to_pem(crl->get());
+  const auto crls = keyring::make_crl(
+      *keyring, *label, days != 0 ? std::chrono::days(days) : keyring::usual_crl_life);
+  if (!crls) return report(crls.error());
+  const auto pem = keyring::crls_to_pem(*crls);
   if (!pem) return report(pem.error());
   const auto written = write_output(out, *pem, keyring::public_mode);
   if (!written) return report(written.error());
   const auto revoked = keyring::read_revoked(*keyring, *label);
-  say(fmt::format("list number {} of {}: {} revoked, next update by {}",
-                  keyring::crl_number(crl->get()), *label, revoked ? revoked->size() : 0,
-                  keyring::time_text(keyring::time_of(X509_CRL_get0_nextUpdate(crl->get())))));
+  const X509_CRL* const first = crls->front().get();
+  say(fmt::format(
+      "list number {} of {}: {} revoked, next update by {}{}", keyring::crl_number(first), *label,
+      revoked ? revoked->size() : 0,
+      keyring::time_text(keyring::time_of(X509_CRL_get0_nextUpdate(first))),
+      crls->size() == 1
+          ? ""
+          : fmt::format("; signed by its key and by {} that it had before", crls->size() - 1)));
   return exit_ok;
 }
 

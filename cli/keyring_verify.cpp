@@ -31,11 +31,26 @@ constexpr const char* one_liners =
     "  Firefox           Settings, Privacy & Security, View Certificates, Authorities, Import\n"
     "  Chrome on Linux   certutil -d sql:$HOME/.pki/nssdb -A -t C,, -n gaiter -i FILE\n";
 
-Expectation expectation_of(const std::string& role, const std::string& name) {
-  return {.role = role == "server"   ? Expectation::Role::server
-                  : role == "client" ? Expectation::Role::client
-                                     : Expectation::Role::any,
-          .name = name};
+Expectation expectation_of(const VerifyOptions& options) {
+  return {.role = options.role == "server"   ? Expectation::Role::server
+                  : options.role == "client" ? Expectation::Role::client
+                                             : Expectation::Role::any,
+          .name = options.name};
+}
+
+Object to_object(const std::string& label,
+                 const keyring::Result<std::vector<CertificatePtr>>& chain) {
+  std::vector<Object> links;
+  if (chain) {
+    for (const CertificatePtr& link : *chain) {
+      const CertificateFacts facts = facts_of(link.get());
+      links.push_back({{"subject", facts.subject}, {"days_left", facts.days_left}});
+    }
+  }
+  return {{"label", label},
+          {"accepted", chain.has_value()},
+          {"reason", chain ? std::string() : printable(chain.error().message)},
+          {"chain", links}};
 }
 
 // The certificates of all trusted `ca` entries; `labels` are theirs.
@@ -54,21 +69,25 @@ keyring::Result<std::string> trusted_pem(const Keyring& keyring, std::vector<std
 
 }  // namespace
 
-int keyring_verify(const std::string& path, const std::string& label, const std::string& role,
-                   const std::string& name) {
+int keyring_verify(const std::string& path, const std::string& label, const VerifyOptions& options,
+                   bool json) {
   const auto keyring = open_keyring(path);
   if (!keyring) return report(keyring.error());
   const auto entry = keyring->entry(label);
   if (!entry) return report(entry.error());
-  const auto chain = keyring::verify_entry(*keyring, label, expectation_of(role, name));
+  const auto chain = keyring::verify_entry(*keyring, label, expectation_of(options));
+  if (json) {
+    print_json(to_object(label, chain));
+    return chain ? exit_ok : exit_refused;
+  }
   if (!chain) {
     say(printable("a peer would refuse " + label + ": " + chain.error().message));
     return exit_refused;
   }
   std::string text =
       fmt::format("a peer that trusts the CAs of {} would accept {}", keyring->path(), label);
-  if (!role.empty()) text += " as a " + role;
-  if (!name.empty()) text += " called " + name;
+  if (!options.role.empty()) text += " as a " + options.role;
+  if (!options.name.empty()) text += " called " + options.name;
   text += ":\n";
   std::string indent;
   for (const CertificatePtr& link : *chain) {

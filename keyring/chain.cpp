@@ -15,7 +15,10 @@ using KeyIdPtr = std::unique_ptr<AUTHORITY_KEYID, OpenSslDeleter<AUTHORITY_KEYID
 bool identifiers_fit(const X509* issuer, const X509* subject) {
   const KeyIdPtr wanted(static_cast<AUTHORITY_KEYID*>(
       X509_get_ext_d2i(subject, NID_authority_key_identifier, nullptr, nullptr)));
-  return wanted == nullptr || X509_check_akid(issuer, wanted.get()) == X509_V_OK;
+  if (wanted == nullptr) return true;
+  // X509_check_akid() compares only what somebody has asked for before.
+  X509_check_purpose(const_cast<X509*>(issuer), -1, 0);
+  return X509_check_akid(issuer, wanted.get()) == X509_V_OK;
 }
 
 // Whether the issuer's key is of the kind that made the subject's signature.

@@ -58,7 +58,9 @@ Result<void> put_in_order(EntryFiles& files) {
                 files.directory + "/" + key_pem + " does not belong to " + files.file);
   }
   sort_chain(files.certificates);
-  const bool same = std::ranges::equal(files.certificates, before, {}, &CertificatePtr::get);
+  // In a `ca` entry the order means nothing, and all others are trusted, too.
+  const bool same = files.conf.usage == Usage::ca ||
+                    std::ranges::equal(files.certificates, before, {}, &CertificatePtr::get);
   if (!same) {
     const bool all = files.certificates.size() == before.size();
     files.problems.push_back(
@@ -88,6 +90,19 @@ Result<KeyPtr> read_key(const Directory& entry, const AskPassphrase& ask) {
   auto content = read_part(entry, key_pem, Guard::read);
   if (!content) return pass_on(content);
   return parse_key(*content, entry.path_of(key_pem), ask);
+}
+
+Result<StoredKey> read_stored(const Keyring& keyring, const Directory& directory,
+                              const Directory& entry, const std::string& name) {
+  auto content = read_file(entry, name.c_str(), Guard::read);
+  if (!content) return pass_on(content);
+  const auto conf = read_keyring_conf(directory);
+  if (!conf) return std::unexpected(conf.error());
+  auto key = parse_key(*content, entry.path_of(name), [&](const std::string& file) {
+    return find_passphrase(file, conf->passphrase_file, keyring.ask());
+  });
+  if (!key) return pass_on(key);
+  return StoredKey{*std::move(content), *std::move(key)};
 }
 
 Result<EntryFiles> read_opened(const Directory& entry, Depth depth, const AskPassphrase& ask) {
@@ -158,20 +173,23 @@ Result<std::vector<CrlPtr>> read_crls(const std::string& directory) {
   return parse_crls(content->view(), entry->path_of(crl_pem));
 }
 
+Result<StoredKey> read_stored_key(const Keyring& keyring, const std::string& label,
+                                  const std::string& name) {
+  auto directory = open_directory(keyring.path());
+  if (!directory) return pass_on(directory);
+  auto entry = open_directory(*directory, label);
+  if (!entry) return pass_on(entry);
+  return read_stored(keyring, *directory, *entry, name);
+}
+
 Result<NextFiles> read_next(const Keyring& keyring, const std::string& label) {
   auto directory = open_directory(keyring.path());
   if (!directory) return pass_on(directory);
   auto entry = open_directory(*directory, label);
   if (!entry) return pass_on(entry);
-  auto content = read_file(*entry, next_key_pem, Guard::read);
-  if (!content) return pass_on(content);
-  const auto conf = read_keyring_conf(*directory);
-  if (!conf) return std::unexpected(conf.error());
-  auto key = parse_key(*content, entry->path_of(next_key_pem), [&](const std::string& file) {
-    return find_passphrase(file, conf->passphrase_file, keyring.ask());
-  });
-  if (!key) return pass_on(key);
-  NextFiles next{*std::move(content), *std::move(key), {}};
+  auto stored = read_stored(keyring, *directory, *entry, next_key_pem);
+  if (!stored) return pass_on(stored);
+  NextFiles next{std::move(stored->file), std::move(stored->key), {}};
   if (!exists(*entry, next_certificate_pem)) return next;
   auto certificates = read_certificates(*entry, next_certificate_pem, PublicKeys::decode);
   if (!certificates) return pass_on(certificates);

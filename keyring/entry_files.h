@@ -43,6 +43,16 @@ Result<KeyringConf> read_keyring_conf(const Directory& keyring);
 // The CRLs in an entry's directory; none is no error.
 Result<std::vector<CrlPtr>> read_crls(const std::string& directory);
 
+// A private key, and its file as it is.
+struct StoredKey {
+  Content file;
+  KeyPtr key;
+};
+
+// Kind::not_found if there is no such file, or no such entry.
+Result<StoredKey> read_stored_key(const Keyring& keyring, const std::string& label,
+                                  const std::string& name);
+
 // The key and certificate that shall take the place of those in use.
 struct NextFiles {
   Content key_file;  // as it is in the file

@@ -24,6 +24,7 @@ inline constexpr const char* request_pem = "request.pem";
 inline constexpr const char* next_key_pem = "next-key.pem";
 inline constexpr const char* next_certificate_pem = "next-certificate.pem";
 inline constexpr const char* previous_pem = "previous.pem";
+inline constexpr std::string_view former_key_prefix = "previous-key-";  // keyring/former_keys.h
 inline constexpr const char* ocsp_der = "ocsp.der";
 inline constexpr const char* crl_pem = "crl.pem";
 inline constexpr const char* revoked_list = "revoked";

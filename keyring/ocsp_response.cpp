@@ -11,6 +11,7 @@
 #include "keyring/chain.h"
 #include "keyring/errors.h"
 #include "keyring/format.h"
+#include "keyring/former_keys.h"
 #include "keyring/key_type.h"
 #include "keyring/revocation.h"
 #include "keyring/signer.h"
@@ -157,9 +158,18 @@ Result<OcspFacts> make_ocsp_response(const Keyring& keyring, const std::string& 
   if (!*ca) {
     return refuse("\"" + label + "\" is self-signed: nobody can say that it is revoked");
   }
+  auto signers = list_signers(keyring, (*ca)->label);
+  if (!signers) return pass_on(signers);
+  const auto issuer = std::ranges::find_if(*signers, [&](const Identity& signer) {
+    return issued(signer.leaf.get(), entry->leaf.get());
+  });
+  if (issuer == signers->end()) {
+    return refuse("\"" + label + "\" was signed by a former key of \"" + (*ca)->label +
+                  "\" that is gone; `gaiter keyring renew " + label + "` signs it by the new one");
+  }
   auto revoked = find_revoked(keyring, (*ca)->label, entry->leaf.get());
   if (!revoked) return pass_on(revoked);
-  auto der = sign_response(**ca, entry->leaf.get(), *revoked, lifetime);
+  auto der = sign_response(*issuer, entry->leaf.get(), *revoked, lifetime);
   if (!der) return pass_on(der);
   if (auto written = writer->change(label, {{ocsp_der, *der}}); !written) return pass_on(written);
   return OcspFacts{*revoked ? "revoked" : "good", now() - backdating, now() + lifetime};

@@ -2,6 +2,7 @@
 #include "keyring/encrypted_key.h"
 #include "keyring/entry_files.h"
 #include "keyring/errors.h"
+#include "keyring/former_keys.h"
 #include "keyring/label.h"
 #include "keyring/passphrase.h"
 #include "keyring/pem.h"
@@ -12,14 +13,14 @@ namespace {
 
 struct KeyFile {
   std::string label;
-  const char* name;
+  std::string name;
   Content before;  // as it is in the file
   KeyPtr key;
 };
 
-Result<KeyFile> read_key(const Directory& entry, const std::string& label, const char* name,
+Result<KeyFile> read_key(const Directory& entry, const std::string& label, const std::string& name,
                          const std::vector<AskPassphrase>& asks) {
-  auto content = read_file(entry, name, Guard::read);
+  auto content = read_file(entry, name.c_str(), Guard::read);
   if (!content) return pass_on(content);
   Result<Bundle> bundle = fail(Error::Kind::invalid, "no passphrase");
   for (const AskPassphrase& ask : asks) {
@@ -42,8 +43,10 @@ Result<std::vector<KeyFile>> read_keys(const Directory& keyring,
     if (!check_label(label) || !is_directory(keyring, label)) continue;
     const auto entry = open_directory(keyring, label);
     if (!entry) return std::unexpected(entry.error());
-    for (const char* name : {key_pem, next_key_pem}) {
-      if (!exists(*entry, name)) continue;
+    std::vector<std::string> names = former_key_files(*entry);
+    names.insert(names.end(), {key_pem, next_key_pem});
+    for (const std::string& name : names) {
+      if (!exists(*entry, name.c_str())) continue;
       auto key = read_key(*entry, label, name, asks);
       if (!key) return pass_on(key);
       keys.push_back(*std::move(key));

@@ -1,8 +1,10 @@
 #include "keyring/renew.h"
 
 #include "keyring/errors.h"
+#include "keyring/former_keys.h"
 #include "keyring/issue.h"
 #include "keyring/pem.h"
+#include "keyring/revocation.h"
 #include "keyring/signer.h"
 #include "keyring/succession.h"
 #include "keyring/words.h"
@@ -37,6 +39,36 @@ Result<void> check_no_next(const Keyring& keyring, const std::string& label) {
   return fail(Error::Kind::exists, "\"" + label +
                                        "\" has a next key already: switch to it with `gaiter "
                                        "keyring rollover`, or make another with --again");
+}
+
+// What a CA's rollover leaves of the key in use: it goes on signing lists of what it signed.
+struct Leaving {
+  std::string key_file;  // its name; "" = nothing is left
+  std::optional<Content> key;
+  std::optional<std::string> crls;  // as they shall be
+};
+
+Result<Leaving> leave(const Keyring& keyring, const Entry& old, const NextFiles& next) {
+  Leaving leaving;
+  if (old.usage != Usage::ca || !old.has_key) return leaving;
+  // A `ca` entry may hold others' certificates too.
+  auto in_use = keyring.identity(old.label);
+  if (!in_use) return pass_on(in_use);
+  if (X509_cmp_current_time(X509_get0_notAfter(in_use->leaf.get())) < 0) return leaving;
+  auto key = read_entry_file(keyring, old.label, key_pem, Guard::read);
+  if (!key) return pass_on(key);
+  leaving.key_file = former_key_file(in_use->leaf.get());
+  leaving.key = *std::move(key);
+  X509_up_ref(next.certificates.front().get());
+  EVP_PKEY_up_ref(next.key.get());
+  auto crls = crls_after_rollover(keyring, old.label,
+                                  {.label = old.label,
+                                   .leaf = CertificatePtr(next.certificates.front().get()),
+                                   .chain = {},
+                                   .key = KeyPtr(next.key.get())});
+  if (!crls) return pass_on(crls);
+  leaving.crls = *std::move(crls);
+  return leaving;
 }
 
 Result<Rekeyed> make_next(const Identity& old, EVP_PKEY* key,
@@ -116,7 +148,8 @@ Result<Entry> roll_over_entry(const Keyring& keyring, const std::string& label) 
   auto writer = Writer::lock(keyring.path(), keyring.ask());
   if (!writer) return pass_on(writer);
   if (auto own = check_own(keyring, label); !own) return pass_on(own);
-  if (auto entry = keyring.entry(label); !entry) return entry;
+  auto old = keyring.entry(label);
+  if (!old) return old;
   auto next = read_next(keyring, label);
   if (!next && next.error().kind == Error::Kind::not_found) {
     return refuse("\"" + label + "\" has no next key: make one with `gaiter keyring rekey " +
@@ -138,7 +171,13 @@ Result<Entry> roll_over_entry(const Keyring& keyring, const std::string& label) 
   }
   auto succession = succeed(keyring, label, shown_chain(leaf, next->certificates), "rekeyed");
   if (!succession) return pass_on(succession);
+  auto leaving = leave(keyring, *old, *next);
+  if (!leaving) return pass_on(leaving);
   std::vector<FileChange> files = succession->changes();
+  if (leaving->key) {
+    files.push_back({leaving->key_file, leaving->key->view(), secret_mode});
+  }
+  if (leaving->crls) files.push_back({crl_pem, *leaving->crls});
   files.push_back({key_pem, next->key_file.view(), secret_mode});
   files.push_back({next_key_pem});
   files.push_back({next_certificate_pem});

@@ -32,8 +32,9 @@ Result<Rekeyed> rekey_entry(const Keyring& keyring, const std::string& label,
                             std::optional<KeyType> type, bool again);
 
 // The next key and certificate take the place of those in use; the old certificate is kept
-// until it expires, the old key is not. Kind::invalid if there is no next certificate, or
-// it is not valid now.
+// until it expires, and of a CA the old key too, to sign the lists of what it signed
+// (keyring/former_keys.h); its revocation lists are signed anew by both. Kind::invalid if there is
+// no next certificate, or it is not valid now.
 Result<Entry> roll_over_entry(const Keyring& keyring, const std::string& label);
 
 // When a certificate should be renewed: when so much of its life is over, or so little is

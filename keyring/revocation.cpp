@@ -9,6 +9,7 @@
 #include "keyring/entry_files.h"
 #include "keyring/errors.h"
 #include "keyring/extensions.h"
+#include "keyring/former_keys.h"
 #include "keyring/succession.h"
 #include "keyring/words.h"
 #include "keyring/writer.h"
@@ -155,12 +156,6 @@ Result<CrlPtr> sign_crl(const Identity& ca, const std::vector<Revoked>& all, lon
   return crl;
 }
 
-Result<std::string> to_pem(X509_CRL* crl) {
-  const BioPtr bio(BIO_new(BIO_s_mem()));
-  if (bio == nullptr || PEM_write_bio_X509_CRL(bio.get(), crl) != 1) return fail_openssl();
-  return std::string(contents(bio));
-}
-
 // What is in the entry's file, or nothing if there is no such file.
 Result<std::string> read_optional(const Keyring& keyring, const std::string& label,
                                   const char* name) {
@@ -170,13 +165,32 @@ Result<std::string> read_optional(const Keyring& keyring, const std::string& lab
   return pass_on(content);
 }
 
+bool may_sign(const Identity& ca) {
+  return (X509_get_key_usage(ca.leaf.get()) & X509v3_KU_CRL_SIGN) != 0;
+}
+
 // One more than any list by this CA has.
-Result<long> next_number(const Keyring& keyring, const Identity& ca) {
-  auto crls = read_crls(keyring.path() + "/" + ca.label);
+Result<long> next_number(const Keyring& keyring, const std::string& label) {
+  auto crls = read_crls(keyring.path() + "/" + label);
   if (!crls) return pass_on(crls);
   long highest = 0;
   for (const CrlPtr& crl : *crls) highest = std::max(highest, crl_number(crl.get()));
   return highest + 1;
+}
+
+// The same list by each of the signers that may.
+Result<std::vector<CrlPtr>> sign_crls(const Keyring& keyring, const std::vector<Identity>& signers,
+                                      const std::vector<Revoked>& all, std::chrono::days lifetime) {
+  auto number = next_number(keyring, signers.front().label);
+  if (!number) return pass_on(number);
+  std::vector<CrlPtr> crls;
+  for (const Identity& ca : signers) {
+    if (!may_sign(ca)) continue;
+    auto crl = sign_crl(ca, all, *number, lifetime);
+    if (!crl) return pass_on(crl);
+    crls.push_back(*std::move(crl));
+  }
+  return crls;
 }
 
 }  // namespace
@@ -208,20 +222,27 @@ Result<std::vector<Revoked>> read_revoked(const Keyring& keyring, const std::str
   return parse_revoked(*text, keyring.path() + "/" + label + "/" + revoked_list);
 }
 
-Result<CrlPtr> make_crl(const Keyring& keyring, const std::string& label,
-                        std::chrono::days lifetime, const std::optional<Revoked>& added) {
+Result<std::string> crls_to_pem(const std::vector<CrlPtr>& crls) {
+  const BioPtr bio(BIO_new(BIO_s_mem()));
+  for (const CrlPtr& crl : crls) {
+    if (bio == nullptr || PEM_write_bio_X509_CRL(bio.get(), crl.get()) != 1) return fail_openssl();
+  }
+  return std::string(contents(bio));
+}
+
+Result<std::vector<CrlPtr>> make_crl(const Keyring& keyring, const std::string& label,
+                                     std::chrono::days lifetime,
+                                     const std::optional<Revoked>& added) {
   auto writer = Writer::lock(keyring.path());
   if (!writer) return pass_on(writer);
   if (auto own = check_own(keyring, label); !own) return pass_on(own);
-  auto ca = keyring.identity(label);
-  if (!ca) return pass_on(ca);
-  if ((X509_get_key_usage(ca->leaf.get()) & X509v3_KU_CRL_SIGN) == 0) {
+  auto signers = list_signers(keyring, label);
+  if (!signers) return pass_on(signers);
+  if (!may_sign(signers->front())) {
     return fail(Error::Kind::invalid, "\"" + label + "\" may not sign revocation lists");
   }
   auto all = read_revoked(keyring, label);
   if (!all) return pass_on(all);
-  auto number = next_number(keyring, *ca);
-  if (!number) return pass_on(number);
   if (added) {
     if (std::ranges::find(*all, added->serial, &Revoked::serial) != all->end()) {
       return fail(Error::Kind::exists, added->subject + " (serial number " + added->serial +
@@ -229,14 +250,31 @@ Result<CrlPtr> make_crl(const Keyring& keyring, const std::string& label,
     }
     all->push_back(*added);
   }
-  auto crl = sign_crl(*ca, *all, *number, lifetime);
-  if (!crl) return pass_on(crl);
-  auto pem = to_pem(crl->get());
+  auto crls = sign_crls(keyring, *signers, *all, lifetime);
+  if (!crls) return pass_on(crls);
+  auto pem = crls_to_pem(*crls);
   if (!pem) return pass_on(pem);
   const std::string list = print(*all);
   auto written = writer->change(label, {{revoked_list, list}, {crl_pem, *pem}});
   if (!written) return pass_on(written);
-  return crl;
+  return crls;
+}
+
+Result<std::optional<std::string>> crls_after_rollover(const Keyring& keyring,
+                                                       const std::string& label, Identity next) {
+  const auto present = read_crls(keyring.path() + "/" + label);
+  if (!present) return std::unexpected(present.error());
+  if (present->empty() || !may_sign(next)) return std::nullopt;
+  auto signers = list_signers(keyring, label);
+  if (!signers) return pass_on(signers);
+  signers->insert(signers->begin(), std::move(next));
+  auto all = read_revoked(keyring, label);
+  if (!all) return pass_on(all);
+  auto crls = sign_crls(keyring, *signers, *all, usual_crl_life);
+  if (!crls) return pass_on(crls);
+  auto pem = crls_to_pem(*crls);
+  if (!pem) return pass_on(pem);
+  return std::optional(*std::move(pem));
 }
 
 }  // namespace gaiter::keyring

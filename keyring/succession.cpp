@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "keyring/errors.h"
+#include "keyring/former_keys.h"
 #include "keyring/pem.h"
 
 namespace gaiter::keyring {
@@ -38,6 +39,19 @@ Result<std::vector<CertificatePtr>> read_previous(const Keyring& keyring,
   return std::move(bundle->certificates);
 }
 
+// The former keys of an entry that fit none of `kept`.
+std::vector<std::string> keys_to_go(const Keyring& keyring, const std::string& label,
+                                    const std::vector<const X509*>& kept) {
+  const auto directory = open_directory(keyring.path() + "/" + label);
+  if (!directory) return {};
+  std::vector<std::string> names = former_key_files(*directory);
+  std::erase_if(names, [&](const std::string& name) {
+    return std::ranges::any_of(
+        kept, [&](const X509* certificate) { return former_key_file(certificate) == name; });
+  });
+  return names;
+}
+
 }  // namespace
 
 Result<void> check_own(const Keyring& keyring, const std::string& label) {
@@ -54,6 +68,7 @@ std::vector<FileChange> Succession::changes() const {
                                 {ocsp_der},
                                 {keyring::previous_pem}};
   if (!previous_pem.empty()) files.back().content = previous_pem;
+  for (const std::string& name : former_keys_to_go) files.push_back({name});
   return files;
 }
 
@@ -84,7 +99,8 @@ Result<Succession> succeed(const Keyring& keyring, const std::string& label,
   if (!kept_pem) return pass_on(kept_pem);
   return Succession{
       *std::move(shown_pem), *std::move(kept_pem),
-      print(EntryConf{.usage = old->usage, .trusted = old->trusted, .origin = origin})};
+      print(EntryConf{.usage = old->usage, .trusted = old->trusted, .origin = origin}),
+      keys_to_go(keyring, label, shown)};
 }
 
 }  // namespace gaiter::keyring

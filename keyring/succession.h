@@ -14,11 +14,13 @@ Result<void> check_own(const Keyring& keyring, const std::string& label);
 
 // The leaf `certificates.front()` and its chain take the place of what `entry` has, which
 // gave its certificates to be kept: those of a `ca` stay trusted, others go to
-// `previous.pem`. What speaks about the old certificate (a request, an OCSP response) goes.
+// `previous.pem`. What speaks about the old certificate (a request, an OCSP response) goes,
+// and so do former keys whose certificates are not kept.
 struct Succession {
   std::string certificates_pem;
   std::string previous_pem;
   std::string conf;
+  std::vector<std::string> former_keys_to_go;  // names of files
 
   std::vector<FileChange> changes() const;
 };

@@ -11,6 +11,7 @@
 #include "keyring/encrypted_key.h"
 #include "keyring/entry_files.h"
 #include "keyring/errors.h"
+#include "keyring/former_keys.h"
 #include "keyring/label.h"
 #include "keyring/passphrase.h"
 #include "keyring/pem.h"
@@ -30,7 +31,9 @@ void sweep(const Directory& directory) {
   }
 }
 
-bool is_key_file(std::string_view name) { return name == key_pem || name == next_key_pem; }
+bool is_key_file(std::string_view name) {
+  return name == key_pem || name == next_key_pem || is_former_key_file(name);
+}
 
 Result<void> check_free(const Directory& directory, const std::string& label) {
   if (!exists(directory, label.c_str())) return {};

@@ -1,5 +1,6 @@
 """gaiter keyring verify, bundle and ticket-keys: what clients and peers make of a keyring."""
 
+import json
 import re
 
 import pytest
@@ -17,6 +18,12 @@ def test_verify_says_what_a_peer_would_say(keyring):
     keyring("verify", "web", "--name", "other.internal").refused(
         "not for other.internal", "dns:web.internal")
     keyring("verify", "web", "--name", "10.0.0.1").refused("not for 10.0.0.1")
+    said = json.loads(keyring.good("verify", "web", "--json").out)
+    assert said["accepted"] and [link["subject"] for link in said["chain"]] == [
+        "CN=web", "CN=house-ca"]
+    refused = keyring("verify", "web", "--name", "other.internal", "--json")
+    said = json.loads(refused.out)
+    assert refused.code == 2 and not said["accepted"] and "not for other.internal" in said["reason"]
     keyring.good("create", "alone", "--self-signed")
     keyring("verify", "alone").refused("self-signed, and not trusted")
     keyring("verify", "web", "--as", "friend").refused("server,client")

@@ -75,6 +75,7 @@ def test_what_an_old_ca_key_signed_stays_trusted(keyring):
     keyring.good("rekey", "house-ca")
     keyring.good("rollover", "house-ca")
     keyring.good("verify", "web")  # by the old key
+    assert "nothing to complain of" in keyring.good("audit").out
     keyring.good("renew", "web")   # by the new one
     keyring.good("verify", "web")
     keyring.good("create", "new", "--dns", "new.internal")
@@ -82,15 +83,84 @@ def test_what_an_old_ca_key_signed_stays_trusted(keyring):
         verified(keyring.certificate("house-ca"), keyring.certificate(label))
 
 
-def test_a_revocation_list_is_by_the_new_ca_key(keyring):
+def former_keys(keyring, label):
+    return sorted((keyring.path / label).glob("previous-key-*.pem"))
+
+
+def test_revocation_lists_are_by_all_keys_that_the_ca_had(keyring, tmp_path):
+    keyring.good("ca", "create", "house-ca")
+    for label in ("first", "bad"):
+        keyring.good("create", label, "--dns", f"{label}.internal")
+    keyring.good("revoke", "bad")
+    old_keys = [keyring.key("house-ca").read_bytes()]
+    for label in ("second", "third"):
+        keyring.good("rekey", "house-ca")
+        keyring.good("rollover", "house-ca")  # which signs the lists anew
+        keyring.good("create", label, "--dns", f"{label}.internal")
+        for good in ("first", label):
+            keyring.good("verify", good)
+        keyring("verify", "bad").refused("was revoked by CN=house-ca")
+        assert sorted(path.read_bytes() for path in former_keys(keyring, "house-ca")) == \
+            sorted(old_keys)
+        old_keys.append(keyring.key("house-ca").read_bytes())
+    assert all(path.stat().st_mode & 0o777 == 0o600 for path in former_keys(keyring, "house-ca"))
+
+    both = tmp_path / "ca-and-crl.pem"
+    crl = tmp_path / "house-ca.crl"
+    keyring.good("revoke", "second")  # by a key that is not in use any more
+    done = keyring.good("crl", "--ca", "house-ca", "--out", crl)
+    assert "2 that it had before" in done.err
+    assert crl.read_text().count("BEGIN X509 CRL") == 3
+    both.write_bytes(keyring.certificate("house-ca").read_bytes() + crl.read_bytes())
+    words = ("verify", "-crl_check_all", "-CAfile", both)
+    for label in ("first", "third"):
+        assert "OK" in openssl(*words, keyring.certificate(label))
+    for label in ("bad", "second"):
+        assert "certificate revoked" in openssl(*words, keyring.certificate(label), code=2)
+
+
+def test_an_ocsp_response_is_by_the_key_that_signed(keyring, tmp_path):
+    keyring.good("ca", "create", "house-ca")
+    keyring.good("create", "web", "--dns", "web.internal")
+    ca, out = tmp_path / "ca.pem", tmp_path / "web.der"
+    ca.write_bytes(keyring.certificate("house-ca").read_bytes())
+    keyring.good("rekey", "house-ca")
+    keyring.good("rollover", "house-ca")
+    assert "good" in keyring.good("ocsp", "web", "--out", out).out
+    text = openssl("ocsp", "-respin", out, "-issuer", ca, "-cert", keyring.certificate("web"),
+                   "-CAfile", ca, "-no_nonce")
+    assert "Response verify OK" in text and "certificate.pem: good" in text
+    for path in former_keys(keyring, "house-ca"):
+        path.unlink()
+    keyring("ocsp", "web").refused("former key", "gaiter keyring renew web")
+
+
+def test_a_list_needs_the_former_key(keyring):
     keyring.good("ca", "create", "house-ca")
     keyring.good("create", "web", "--dns", "web.internal")
     keyring.good("rekey", "house-ca")
     keyring.good("rollover", "house-ca")
+    [former] = former_keys(keyring, "house-ca")
+    former.write_bytes(keyring.key("web").read_bytes())
+    keyring("crl", "--ca", "house-ca").refused(former.name, "is not the key")
+    former.unlink()
     keyring.good("crl", "--ca", "house-ca")
     keyring("verify", "web").refused("no revocation list", "CN=web", "renew")
     keyring.good("renew", "web")
     keyring.good("verify", "web")
+
+
+def test_former_keys_go_with_their_certificates(keyring):
+    keyring.good("ca", "create", "house-ca")
+    keyring.good("create", "web", "--dns", "web.internal")
+    for label in ("house-ca", "web"):
+        keyring.good("rekey", label)
+        keyring.good("rollover", label)
+    assert len(former_keys(keyring, "house-ca")) == 1 and not former_keys(keyring, "web")
+    new, _ = keyring.certificate("house-ca").read_text().split("-----BEGIN", 2)[1:]
+    keyring.certificate("house-ca").write_text("-----BEGIN" + new)
+    keyring.good("renew", "house-ca")
+    assert not former_keys(keyring, "house-ca")
 
 
 def test_needs_renewal_by_exit_code(keyring):

@@ -5,6 +5,7 @@ import ssl
 import pytest
 from cryptography.x509.ocsp import OCSPCertStatus
 
+from harness.cli.keyring_fixture import Keyring
 from harness.lib import peers
 from harness.lib.keyrings import write_crl, write_ocsp
 from harness.lib.peers import VERSIONS
@@ -70,6 +71,36 @@ def test_a_revoked_server(dial, tls_server, pki, client_side, version):
     _, port = tls_server(pki.server, version=version)
     assert dial(port, "send:x")["connect"] == ["EKEYREVOKED"]
     client_side.refused("revoked", "EKEYREVOKED")
+
+
+def test_over_a_rollover_of_the_ca(serve, ca, server_side):
+    """Certificates that the old key signed have a list all along, and can still be revoked."""
+    keyring = Keyring(server_side.keyring)
+    keyring.good("ca", "create", "house")
+    for label in ("early", "stolen"):
+        keyring.good("create", label, "--client", "--dns", label, "--ca", "house")
+    keyring.good("crl", "--ca", "house")
+
+    def served(label):
+        files = keyring.certificate(label), keyring.key(label)
+        server, port = serve("recv", "send:welcome", "close", client_auth="required",
+                             revocation="hard")
+        try:
+            return visit(port, peers.client_context(ca, "1.3", files)) == b"welcome"
+        except ssl.SSLError as error:
+            assert "certificate revoked" in str(error)
+            return False
+        finally:
+            ended(server)
+
+    assert served("early") and served("stolen")
+    keyring.good("revoke", "stolen", "--reason", "keyCompromise")
+    keyring.good("rekey", "house")
+    keyring.good("rollover", "house")
+    keyring.good("create", "late", "--client", "--dns", "late", "--ca", "house")
+    assert served("early") and served("late") and not served("stolen")
+    keyring.good("revoke", "early")
+    assert served("late") and not served("early") and not served("stolen")
 
 
 # ---- OCSP ----
