@@ -24,7 +24,21 @@ def pytest_addoption(parser):
                           "test, from one of Gaiter")
 
 
+def stand_alone(config):
+    """What a test finds must not depend on who runs it: on their umask, their home, or on variables
+    that some program heeds. What is for the tests themselves stays."""
+    os.umask(0o022)
+    kept = {name: value for name, value in os.environ.items()
+            if name.startswith(("HARNESS_", "PYTEST_")) or name.endswith("_SEED")}
+    os.environ.clear()
+    tempfile.tempdir = None  # TMPDIR is gone: asked anew
+    home = tempfile.mkdtemp(prefix="gaiter-home-")
+    config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
+    os.environ.update(programs.BASE_ENVIRONMENT, HOME=home, **kept)
+
+
 def pytest_configure(config):
+    stand_alone(config)
     config.addinivalue_line("markers", f"limit(seconds): a test may run so long (default {LIMIT})")
     config.addinivalue_line("markers", "tls_only: has no meaning with --plain")
     programs.adopt_orphans()

@@ -1,6 +1,7 @@
 #include "shim/connection.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -10,6 +11,7 @@
 #include <cstring>
 #include <new>
 
+#include "shim/clock.h"
 #include "shim/epoll_set.h"
 #include "shim/fd_table.h"
 #include "shim/private_part.h"
@@ -219,7 +221,7 @@ int64_t timeout_of(int fd, int option) {
 
 int64_t wait_limit(int fd, int option) {
   const int64_t timeout = timeout_of(fd, option);
-  return timeout == 0 ? INT64_MAX : process::now() + timeout;
+  return timeout == 0 ? forever : process::now() + timeout;
 }
 
 bool restarts_after_signal() {
@@ -232,12 +234,21 @@ bool restarts_after_signal() {
   return true;
 }
 
+bool goes_on_after_signal(int64_t until) {
+  return errno == EINTR && until == forever && restarts_after_signal();
+}
+
 bool waits_on(LockResult result, int64_t until) {
-  // With a timeout the kernel restarts nothing (signal(7)).
-  if (result == LockResult::interrupted && until == INT64_MAX && restarts_after_signal())
-    return true;
   errno = result == LockResult::interrupted ? EINTR : EAGAIN;
-  return false;
+  return goes_on_after_signal(until);
+}
+
+int await_events(int fd, short events, int64_t until) {
+  pollfd one{fd, events, 0};
+  const timespec time = time_left(until);
+  const int got = real::ppoll(&one, 1, &time, nullptr);
+  if (got == 0) errno = EAGAIN;
+  return got > 0 ? one.revents : -1;
 }
 
 constinit std::atomic<bool> timeouts_are_used = false;
@@ -256,7 +267,7 @@ int64_t CallDeadline::of(int fd) const {
 
 int64_t CallDeadline::of_rest(int fd) const {
   const int64_t until = of(fd);
-  return until != 0 || !is_blocking(fd) ? until : INT64_MAX;
+  return until != 0 || !is_blocking(fd) ? until : forever;
 }
 
 bool is_blocking(int fd) {

@@ -298,7 +298,7 @@ class Connection : public Slot {
   bool gather(int fd, size_t wanted, int flags);
   size_t least_of(size_t length) const;
   size_t least_visible() const;
-  bool await_input(int fd);
+  bool await_input(int fd, bool has_some);
   bool let_pollers_see(int fd, int flags);
   std::atomic<uint16_t>& pollers_for(uint32_t wanted);
   bool await_more(int fd, int64_t until);
@@ -365,6 +365,10 @@ int64_t timeout_of(int fd, int option);
 // The end of a wait that begins now under that option; INT64_MAX = none.
 int64_t wait_limit(int fd, int option);
 
+// Asleep until poll(2) has some of `events` to say of `fd`: what it says; -1 with errno, EAGAIN
+// after `until` (as a system call's time out).
+int await_events(int fd, short events, int64_t until);
+
 // After LockGuard::AsCall gave no lock: whether the call waits on. If not, errno.
 bool waits_on(LockResult result, int64_t until);
 
@@ -372,6 +376,9 @@ bool waits_on(LockResult result, int64_t until);
 // itself. Which signal it was cannot be known; it would if each handler that the
 // program has installed says SA_RESTART.
 bool restarts_after_signal();
+// The same of a wait that failed with errno and would last until `until`: with a timeout the
+// kernel restarts nothing (signal(7)).
+bool goes_on_after_signal(int64_t until);
 
 // Whether this process has ever set one: else none is looked for.
 extern std::atomic<bool> timeouts_are_used;

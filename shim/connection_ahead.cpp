@@ -74,7 +74,7 @@ bool Connection::gather(int fd, size_t wanted, int flags) {
     if (room == 0) return true;
     const bool may_wait = (flags & MSG_DONTWAIT) == 0 && (!enough || all) && !reading_.shut;
     const bool flushed = may_wait && writing_.urgent.load(std::memory_order_relaxed);
-    if (flushed && !await_input(fd)) return some;
+    if (flushed && !await_input(fd, some)) return some;
     int64_t until = 0;
     if (may_wait) until = some ? deadline.of_rest(fd) : asked || flushed ? deadline.of(fd) : 0;
     if (until != 0 && !await_more(fd, until)) return some;

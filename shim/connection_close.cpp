@@ -73,6 +73,7 @@ bool Connection::say_goodbye(int fd, int64_t until) {
     while (!(left = flush(fd, MSG_DONTWAIT)) && errno == EAGAIN && process::now() < until) {
       pollfd writable{fd, POLLOUT, 0};
       const timespec tick{.tv_sec = 0, .tv_nsec = 100'000'000};
+      const Parked parked(writing_.lock);  // a reader need not wait: by reading it may make room
       real::ppoll(&writable, 1, &tick, nullptr);
     }
   }

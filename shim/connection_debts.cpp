@@ -35,13 +35,16 @@ void Connection::pay_debts() {
            true);
 }
 
-// From the reading side: at once if nobody is writing, else the writer will.
+// From the reading side: at once if nobody is writing and the socket has room, else the writer
+// will. A peer that asks again and again and reads nothing is owed one answer, not many.
 void Connection::settle_debts(int fd) {
   LockGuard guard(writing_.lock, false);
   if (!guard.held() || writing_.ended || is_torn(fd, guard.result())) return;
   const int saved_errno = errno;
-  pay_debts();
-  flush(fd, MSG_DONTWAIT);
+  if (flush(fd, MSG_DONTWAIT)) {
+    pay_debts();
+    flush(fd, MSG_DONTWAIT);
+  }
   errno = saved_errno;
 }
 

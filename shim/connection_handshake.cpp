@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "shim/clock.h"
 #include "shim/connection.h"
 #include "shim/decision.h"
 #include "shim/epoll_set.h"
@@ -226,17 +227,14 @@ int Connection::secure(int fd, int flags, int timeout_option) {
       errno = EAGAIN;
       return -1;
     }
-    if (patience < 0) {
-      const int64_t timeout = timeout_of(fd, timeout_option);
-      patience = timeout == 0 ? INT64_MAX : process::now() + timeout;
-    }
+    if (patience < 0) patience = wait_limit(fd, timeout_option);
     const int64_t now = process::now();
     // In a signal handler that interrupted a step there is nothing to wait for.
     if (now >= patience || reading_.lock.is_mine() || writing_.lock.is_mine()) {
       errno = EAGAIN;
       return -1;
     }
-    int64_t wait = std::min(patience, deadline() == 0 ? INT64_MAX : deadline()) - now;
+    int64_t wait = std::min(patience, deadline() == 0 ? forever : deadline()) - now;
     wait = std::max<int64_t>(wait, 0);
     pollfd wanted{fd, POLLIN, 0};
     if (progress == Progress::wait_writable) wanted.events = POLLOUT;
@@ -245,10 +243,9 @@ int Connection::secure(int fd, int flags, int timeout_option) {
       wanted.events = 0;
       wait = std::min<int64_t>(wait, 2'000'000);
     }
-    const timespec time{wait / 1'000'000'000, wait % 1'000'000'000};
-    if (real::ppoll(&wanted, 1, &time, nullptr) < 0 && errno == EINTR && !restarts_after_signal()) {
-      return -1;
-    }
+    const timespec time = to_timespec(wait);
+    const bool interrupted = real::ppoll(&wanted, 1, &time, nullptr) < 0 && errno == EINTR;
+    if (interrupted && !goes_on_after_signal(patience)) return -1;
   }
 }
 

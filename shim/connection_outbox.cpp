@@ -1,13 +1,11 @@
 // Sealed bytes on their way to the socket, and those that wait for room in it.
 #include <poll.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
 #include "shim/connection.h"
 #include "shim/fd_table.h"
-#include "shim/process.h"
 #include "shim/real.h"
 
 namespace gaiter::shim {
@@ -95,13 +93,8 @@ ssize_t Connection::send_until(int fd, const uint8_t* data, size_t length, int f
     const ssize_t sent = send_sealed(fd, data + total, length - total, flags | MSG_DONTWAIT);
     if (sent > 0) total += static_cast<size_t>(sent);
     if (total == length || (sent < 0 && errno != EAGAIN)) break;
-    const int64_t left = std::max<int64_t>(until - process::now(), 0);
-    const timespec time{left / 1'000'000'000, left % 1'000'000'000};
-    pollfd one{fd, POLLOUT, 0};
     const Parked parked(writing_.lock);
-    const int got = real::ppoll(&one, 1, &time, nullptr);
-    if (got == 0) errno = EAGAIN;
-    if (got <= 0) break;
+    if (await_events(fd, POLLOUT, until) < 0) break;
   }
   return total != 0 ? static_cast<ssize_t>(total) : -1;
 }

@@ -231,7 +231,7 @@ ssize_t Connection::read_locked(int fd, LockResult lock, IovCursor& sink, int fl
     }
     const bool may_wait = (flags & MSG_DONTWAIT) == 0 && total < least && !reading_.shut;
     if (may_wait && writing_.urgent.load(std::memory_order_relaxed)) {
-      if (!await_input(fd)) return total != 0 ? static_cast<ssize_t>(total) : -1;
+      if (!await_input(fd, total != 0)) return total != 0 ? static_cast<ssize_t>(total) : -1;
       has_waited = true;
     }
     int64_t until = 0;
@@ -259,21 +259,18 @@ void Connection::report_end() {
 
 // Waits until a blocking recv would return. Sealed bytes that the socket did not
 // take go out meanwhile: the peer may answer only to them.
-bool Connection::await_input(int fd) {
+// `has_some`: the call has something to give, so that any signal ends it.
+bool Connection::await_input(int fd, bool has_some) {
   if (!is_blocking(fd)) return true;
-  const int64_t timeout = timeout_of(fd, SO_RCVTIMEO);
-  const int64_t until = timeout == 0 ? INT64_MAX : process::now() + timeout;
+  const int64_t until = wait_limit(fd, SO_RCVTIMEO);
   const Parked parked(reading_.lock);
   while (writing_.urgent.load(std::memory_order_acquire)) {
-    pollfd both{fd, POLLIN | POLLOUT, 0};
-    const int64_t left = std::max<int64_t>(until - process::now(), 0);
-    const timespec time{left / 1'000'000'000, left % 1'000'000'000};
-    const int got = real::ppoll(&both, 1, &time, nullptr);
-    if (got <= 0) {
-      if (got == 0) errno = EAGAIN;
+    const int seen = await_events(fd, POLLIN | POLLOUT, until);
+    if (seen < 0) {
+      if (!has_some && goes_on_after_signal(until)) continue;
       return false;
     }
-    if ((both.revents & ~POLLOUT) != 0) return true;
+    if ((seen & ~POLLOUT) != 0) return true;
     LockGuard guard(writing_.lock, false);  // a writer sees to it himself
     if (!guard.held() || is_torn(fd, guard.result())) return true;
     if (!flush(fd, MSG_DONTWAIT) && errno != EAGAIN) return true;
@@ -283,13 +280,8 @@ bool Connection::await_input(int fd) {
 
 // Until the kernel has more, or that time; then EAGAIN, as of SO_RCVTIMEO.
 bool Connection::await_more(int fd, int64_t until) {
-  const int64_t left = std::max<int64_t>(until - process::now(), 0);
-  const timespec time{left / 1'000'000'000, left % 1'000'000'000};
-  pollfd one{fd, POLLIN, 0};
   const Parked parked(reading_.lock);
-  const int got = real::ppoll(&one, 1, &time, nullptr);
-  if (got == 0) errno = EAGAIN;
-  return got > 0;
+  return await_events(fd, POLLIN, until) >= 0;
 }
 
 // FIN came: right after close_notify, or the stream was cut off.

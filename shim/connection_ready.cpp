@@ -139,7 +139,7 @@ bool Connection::let_pollers_see(int fd, int flags) {
   if ((flags & MSG_DONTWAIT) == 0 && is_blocking(fd)) {
     const int64_t until = wait_limit(fd, SO_RCVTIMEO);
     while (!await_more(fd, until)) {
-      if (errno != EINTR || until != INT64_MAX || !restarts_after_signal()) return false;
+      if (!goes_on_after_signal(until)) return false;
     }
   } else {
     pollfd one{fd, POLLIN, 0};

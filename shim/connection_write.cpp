@@ -1,6 +1,6 @@
 // The program's bytes in, ciphertext out.
+#include <fcntl.h>
 #include <netinet/tcp.h>
-#include <poll.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -200,10 +200,9 @@ int Connection::ready_to_write(int fd, int flags, const CallDeadline& deadline) 
     if (errno == EPIPE) return static_cast<int>(broken_pipe(flags));
     return -1;
   }
-  if (writing_.owes_update.load(std::memory_order_relaxed) ||
-      writing_.owes_refusal.load(std::memory_order_relaxed) || writing_.rekey_is_due()) {
-    pay_debts();
-  }
+  const bool owes = writing_.owes_update.load(std::memory_order_relaxed) ||
+                    writing_.owes_refusal.load(std::memory_order_relaxed);
+  if ((owes && writing_.outbox.length == 0) || writing_.rekey_is_due()) pay_debts();
   return 0;
 }
 
@@ -268,6 +267,12 @@ ssize_t Connection::transmit_file(int fd, int in, off_t* offset, size_t count) {
   if (state() != State::open && secure(fd, 0, SO_SNDTIMEO) != 0)
     return is_clear_ ? real::sendfile(fd, in, offset, count) : -1;
   if (count == 0) return 0;
+  // What was read and found no room is read again: only from where that can be. As the kernel.
+  if (offset == nullptr && lseek(in, 0, SEEK_CUR) < 0) {
+    const bool unreadable = (real::fcntl(in, F_GETFL, nullptr) & O_ACCMODE) == O_WRONLY;
+    if (errno == ESPIPE) errno = unreadable ? EBADF : EINVAL;
+    return -1;
+  }
   LockGuard guard(writing_.lock, is_blocking(fd));
   if (!guard.held()) {
     errno = EAGAIN;

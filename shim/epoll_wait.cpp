@@ -2,8 +2,9 @@
 #include <poll.h>
 
 #include <cerrno>
-#include <limits>
+#include <utility>
 
+#include "shim/clock.h"
 #include "shim/drain.h"
 #include "shim/epoll_registration.h"
 #include "shim/epoll_set.h"
@@ -197,8 +198,6 @@ void collect_news(Harvest& harvest, bool alone) {
   }
 }
 
-constexpr int64_t forever = std::numeric_limits<int64_t>::max();
-
 int milliseconds_until(int64_t limit) {
   if (limit == 0 || limit == forever) return limit == 0 ? 0 : -1;
   const int64_t left = limit - process::now();
@@ -211,8 +210,7 @@ int ask_kernel_set(const Harvest& harvest, int epfd, int64_t limit, const sigset
   epoll_event* const events = harvest.events + harvest.count;
   const int room = harvest.room - harvest.count;
   if (harvest.precise && limit != 0 && limit != forever) {
-    const int64_t left = std::max<int64_t>(limit - process::now(), 0);
-    const timespec time{left / 1'000'000'000, left % 1'000'000'000};
+    const timespec time = time_left(limit);
     const int got = real::epoll_pwait2(epfd, events, room, &time, mask);
     if (got >= 0 || errno != ENOSYS) return got;
   }
@@ -304,7 +302,7 @@ int wait(Harvest& harvest, int epfd, int64_t deadline, const sigset_t* mask) {
 void epoll_expire(EpollSet& set) {
   const int64_t now = process::now();
   if (now < set.next_deadline.load()) return;
-  set.next_deadline.store(std::numeric_limits<int64_t>::max());
+  set.next_deadline.store(forever);
   Registration* at = nullptr;
   for (;;) {
     SlotRef hold;

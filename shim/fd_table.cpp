@@ -1,9 +1,7 @@
 #include "shim/fd_table.h"
 
-#include <netinet/in.h>
 #include <sched.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 
 #include <cerrno>
 #include <new>
@@ -15,7 +13,7 @@
 #include "shim/lock.h"
 #include "shim/new_process.h"
 #include "shim/process.h"
-#include "shim/real.h"
+#include "shim/tcp.h"
 
 namespace gaiter::shim::fd_table {
 
@@ -232,6 +230,14 @@ void settle(int fd) {
   }
 }
 
+bool forget(int fd) {
+  Slot* const slot = withdraw(fd);
+  if (slot == nullptr) return false;
+  settle(fd);
+  give_up(*slot);
+  return true;
+}
+
 int highest() { return top.load(std::memory_order_acquire); }
 
 void for_each(void (*visit)(int fd, Slot& slot, void* context), void* context) {
@@ -258,14 +264,6 @@ void for_each_entry(Visit visit) {
   }
 }
 
-// Whether the kernel has a TCP socket there.
-bool is_tcp_socket(int fd) {
-  int protocol = 0;
-  socklen_t length = sizeof protocol;
-  return real::getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &length) == 0 &&
-         (protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP);
-}
-
 }  // namespace
 
 // The gate is taken by hand: prepare and thaw are different functions.
@@ -289,7 +287,7 @@ void thaw_in_child() {
   const int saved_errno = errno;
   for_each_entry([](int fd, auto& entry, uint32_t number) {
     if ((number & changing) == 0) return;
-    const bool still_there = is_tcp_socket(fd);
+    const bool still_there = is_tcp(fd);
     entry.store(still_there ? number & ~changing : 0);
     if (!still_there) give_up(*slot_of(number));
   });
@@ -326,7 +324,7 @@ void adopt_unannounced() {
       hold(*slot);
       return;
     }
-    const SlotRef stand_in = is_tcp_socket(fd) ? refused() : SlotRef();
+    const SlotRef stand_in = is_tcp(fd) ? refused() : SlotRef();
     entry.store(stand_in ? number_of(*stand_in.get()) : 0);
     if (stand_in) hold(*stand_in.get());
   });

@@ -75,6 +75,10 @@ class Change {
 Slot* withdraw(int fd);
 void settle(int fd);
 
+// All three, where the kernel's number stays as it is or is gone already. False if there
+// was no entry, or another thread is changing it.
+bool forget(int fd);
+
 // No number above this was ever entered.
 int highest();
 

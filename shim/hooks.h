@@ -11,6 +11,7 @@
 #include "shim/connection.h"
 #include "shim/fd_table.h"
 #include "shim/libc_types.h"
+#include "shim/memory.h"
 #include "shim/real.h"
 
 #define HOOK(returns, name, parameters, arguments, number) \
@@ -50,13 +51,6 @@ class Protected {
   SlotRef slot_;
   Connection* connection_;
 };
-
-// False for pointers that no kernel would take: null and its neighbours, and what lies
-// above a program's memory. What lies between is read as the program gave it.
-inline bool may_be_memory(const void* pointer) {
-  const auto address = reinterpret_cast<uintptr_t>(pointer);
-  return address >= 4096 && address < uintptr_t{1} << 56;
-}
 
 // The bytes that an iovec names, or -1 with EFAULT, EINVAL or EMSGSIZE as the
 // kernel has it.

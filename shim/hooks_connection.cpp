@@ -14,6 +14,7 @@
 #include "shim/refusal.h"
 #include "shim/relay.h"
 #include "shim/relay_end.h"
+#include "shim/tcp.h"
 
 namespace gaiter::shim {
 namespace {
@@ -32,21 +33,11 @@ bool local_address(int fd, Address& address) {
   return getsockname(fd, address.get(), &length) == 0 && is_ip(address.storage.ss_family);
 }
 
-bool is_tcp(int fd) {
-  int protocol = 0;
-  socklen_t length = sizeof protocol;
-  return real::getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &length) == 0 &&
-         (protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP);
-}
-
 // Puts `connection` behind a new descriptor. A stale entry (the number was closed
 // where no hook could see) gives way.
 bool take_charge(int fd, Connection* connection, bool close_on_exec = false) {
   if (connection == nullptr) return false;
-  if (Slot* const stale = fd_table::withdraw(fd)) {
-    fd_table::settle(fd);
-    leave(*stale, Slot::descriptor);
-  }
+  fd_table::forget(fd);
   return fd_table::publish(fd, *connection, close_on_exec);
 }
 
@@ -122,16 +113,15 @@ int connect_again(int fd, Connection& connection) {
   return has_stream(fd, connection) ? move_to_relay(fd) : 0;
 }
 
-// `remote` is the peer, or of no family if that was not told.
+// `remote` is the peer as accept(2) told it: getpeername(2) says nothing of one that has reset
+// the connection by now, and what that sent before can still be read.
 int adopt_accepted(int fd, Address& remote, int flags) {
   const auto let_go = [&] {
     if ((flags & SOCK_CLOEXEC) == 0) real::fcntl(fd, F_SETFD, nullptr);
     return fd;
   };
   Address local;
-  socklen_t length = sizeof remote.storage;
   if (!local_address(fd, local)) return let_go();
-  if (remote.storage.ss_family == AF_UNSPEC) getpeername(fd, remote.get(), &length);
   const Decision decision = decide(Direction::inbound, local.get(), remote.get());
   if (decision.verdict == Verdict::pass) {
     if (decision.clear == ClearText::observed) report_observed(*decision.rule, fd, remote.get());
@@ -245,12 +235,18 @@ HOOK_ALIAS(__connect, connect)
 int hook_accept4(int fd, sockaddr* address, socklen_t* length, int flags) {
   if (!concerned(gaiter::policy::Direction::inbound))
     return real::accept4(fd, address, length, flags);
+  const bool asks = address != nullptr;
+  if (asks && (!may_be_memory(address) || !may_be_memory(length))) return fail_with(EFAULT);
+  if (asks && static_cast<int>(*length) < 0) return fail_with(EINVAL);
   Address remote;
   socklen_t remote_length = sizeof remote.storage;
-  const bool own = address == nullptr;
-  const int accepted = real::accept4(fd, own ? remote.get() : address,
-                                     own ? &remote_length : length, flags | SOCK_CLOEXEC);
-  return accepted < 0 ? accepted : adopt_accepted(accepted, remote, flags);
+  int accepted = real::accept4(fd, remote.get(), &remote_length, flags | SOCK_CLOEXEC);
+  if (accepted >= 0) accepted = adopt_accepted(accepted, remote, flags);
+  if (accepted >= 0 && asks) {
+    std::memcpy(address, &remote.storage, std::min(*length, remote_length));
+    *length = remote_length;
+  }
+  return accepted;
 }
 
 int hook_accept(int fd, sockaddr* address, socklen_t* length) {
@@ -259,11 +255,10 @@ int hook_accept(int fd, sockaddr* address, socklen_t* length) {
 
 int hook_listen(int fd, int backlog) {
   if (fd_table::has(fd)) {
-    Connection* const watched = as_connection(fd_table::find(fd));
+    const SlotRef slot = fd_table::find(fd);
+    const Connection* const watched = as_connection(slot);
     if (watched == nullptr || watched->is_protected()) return real::listen(fd, backlog);  // fails
-    fd_table::withdraw(fd);
-    fd_table::settle(fd);
-    leave(*watched, Slot::descriptor);
+    fd_table::forget(fd);
   }
   Address local;
   const bool is_internet = local_address(fd, local);

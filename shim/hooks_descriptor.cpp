@@ -38,10 +38,12 @@ int replace(int fd, int to, int flags, const SlotRef& source, Kernel kernel) {
   return result;
 }
 
-// A second number for what `fd` leads to, `source`.
+// A second number, `duplicate`, for what `fd` led to before the kernel made it: `source`. Should
+// another thread have closed `fd` meanwhile, nobody can know what was copied.
 int share(int fd, const SlotRef& source, int duplicate, bool close_on_exec) {
-  if (duplicate < 0 || !source) return duplicate;
-  if (!fd_table::leads_to(fd, *source.get())) {
+  if (duplicate < 0) return duplicate;
+  if (!source && !fd_table::has(fd)) return duplicate;
+  if (!source || !fd_table::leads_to(fd, *source.get())) {
     real::close(duplicate);
     return fail_with(EBADF);
   }
@@ -64,6 +66,7 @@ bool is_standard_stream(int fd) { return fd >= 0 && fd <= 2; }
 // dup or F_DUPFD of a protected one, which kernel() performs.
 template <class Kernel>
 int duplicate_protected(int fd, bool close_on_exec, Kernel kernel) {
+  const SlotRef source = fd_table::find(fd);
   const int duplicate = kernel();
   if (duplicate < 0) return duplicate;
   if (is_standard_stream(duplicate)) {
@@ -84,7 +87,7 @@ int duplicate_protected(int fd, bool close_on_exec, Kernel kernel) {
     real::close(duplicate);
     return refuse_in_borrowed_memory();
   }
-  return share(fd, fd_table::find(fd), duplicate, close_on_exec);
+  return share(fd, source, duplicate, close_on_exec);
 }
 
 // dup2 onto 0, 1 or 2: the FILE behind that number, and the program that will be
@@ -157,6 +160,8 @@ HOOK_ALIAS(__close, close)
 int hook_close_range(unsigned first, unsigned last, int flags) {
   const int from = static_cast<int>(std::min<unsigned>(first, INT_MAX));
   const int to = static_cast<int>(std::min<unsigned>(last, INT_MAX));
+  constexpr int known = CLOSE_RANGE_CLOEXEC | CLOSE_RANGE_UNSHARE;
+  if ((flags & ~known) != 0) return real::close_range(first, last, flags);  // EINVAL
   if ((flags & CLOSE_RANGE_CLOEXEC) != 0) {
     mark_all_close_on_exec(from, to);
   } else if (first <= last) {
@@ -177,7 +182,8 @@ int hook_dup(int fd) {
     return duplicate_protected(fd, false,
                                [&] { return real::fcntl(fd, F_DUPFD_CLOEXEC, nullptr); });
   if (process::memory_is_borrowed()) return real::dup(fd);
-  return share(fd, fd_table::find(fd), real::dup(fd), false);
+  const SlotRef source = fd_table::find(fd);
+  return share(fd, source, real::dup(fd), false);
 }
 
 int hook_dup2(int fd, int to) {
@@ -210,7 +216,8 @@ int hook_fcntl(int fd, int command, void* argument) {
                                  [&] { return real::fcntl(fd, F_DUPFD_CLOEXEC, argument); });
     }
     if (process::memory_is_borrowed()) return real::fcntl(fd, command, argument);
-    return share(fd, fd_table::find(fd), real::fcntl(fd, command, argument), close_on_exec);
+    const SlotRef source = fd_table::find(fd);
+    return share(fd, source, real::fcntl(fd, command, argument), close_on_exec);
   }
   if (!connection) return real::fcntl(fd, command, argument);
   // The kernel's close-on-exec stays set; the program sees its own wish.

@@ -3,7 +3,6 @@
 // Who calls listen(2) has read the keys by then. A listener that came with exec
 // (Dovecot's login processes, socket activation) was not listened on here: its keys
 // are read at the last moment at which they can be.
-#include <netinet/in.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -13,6 +12,7 @@
 #include "shim/decision.h"
 #include "shim/hooks.h"
 #include "shim/process.h"
+#include "shim/tcp.h"
 
 namespace gaiter::shim {
 namespace {
@@ -22,11 +22,8 @@ constinit std::atomic<bool> inherited_are_known = false;
 bool listens(int fd) {
   int value = 0;
   socklen_t length = sizeof value;
-  if (real::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &value, &length) != 0 || value == 0)
-    return false;
-  length = sizeof value;
-  return real::getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &value, &length) == 0 &&
-         (value == IPPROTO_TCP || value == IPPROTO_MPTCP);
+  return real::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &value, &length) == 0 && value != 0 &&
+         is_tcp(fd);
 }
 
 void read_keys_of(int listener) {

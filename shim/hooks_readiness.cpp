@@ -7,29 +7,19 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "shim/clock.h"
 #include "shim/epoll_set.h"
 #include "shim/hooks.h"
+#include "shim/poll_array.h"
 #include "shim/process.h"
 #include "shim/readiness.h"
 
 namespace gaiter::shim {
 namespace {
 
-constexpr int64_t forever = INT64_MAX;
-
 int64_t deadline_in(int milliseconds) {
   if (milliseconds < 0) return forever;
   return milliseconds == 0 ? 0 : process::now() + int64_t{milliseconds} * 1'000'000;
-}
-
-bool valid(const timespec& time) {
-  return time.tv_sec >= 0 && time.tv_nsec >= 0 && time.tv_nsec < 1'000'000'000;
-}
-
-int64_t deadline_in(const timespec* time) {
-  if (time == nullptr || time->tv_sec > INT64_MAX / 2'000'000'000) return forever;
-  const int64_t wait = int64_t{time->tv_sec} * 1'000'000'000 + time->tv_nsec;
-  return wait == 0 ? 0 : process::now() + wait;
 }
 
 // As the kernel, which looks at no number that its table of descriptors has no room
@@ -74,33 +64,26 @@ bool any_in_sets(int count, fd_set* const (&sets)[3]) {
 // fd_set: programs that allocate their own are served too.
 int select_by_poll(int count, fd_set* const (&sets)[3], int64_t deadline, const sigset_t* mask) {
   constexpr int word_bits = 8 * sizeof(fd_mask);
-  pollfd few[64];
-  auto* fds = few;
-  nfds_t used = 0;
-  nfds_t capacity = std::size(few);
   const auto in_set = [&](int set, int fd) {
     return sets[set] != nullptr &&
            (static_cast<unsigned long>(__FDS_BITS(sets[set])[fd / word_bits]) >> (fd % word_bits) &
             1) != 0;
   };
-  for (int fd = 0; fd < count; ++fd) {
+  const auto events_of = [&](int fd) {
     short events = 0;
     for (int set = 0; set < 3; ++set) {
       if (in_set(set, fd)) events = static_cast<short>(events | set_events[set]);
     }
-    if (events == 0) continue;
-    if (used == capacity) {
-      auto* const more = static_cast<pollfd*>(std::malloc(sizeof(pollfd) * capacity * 2));
-      if (more == nullptr) {
-        if (fds != few) std::free(fds);
-        return fail_with(ENOMEM);
-      }
-      std::memcpy(more, fds, sizeof(pollfd) * used);
-      if (fds != few) std::free(fds);
-      fds = more;
-      capacity *= 2;
-    }
-    fds[used++] = {fd, events, 0};
+    return events;
+  };
+  nfds_t used = 0;
+  for (int fd = 0; fd < count; ++fd) used += events_of(fd) != 0;
+  const PollArray array(used);
+  pollfd* const fds = array.data();
+  if (fds == nullptr) return fail_with(ENOMEM);
+  used = 0;
+  for (int fd = 0; fd < count; ++fd) {
+    if (const short events = events_of(fd); events != 0) fds[used++] = {fd, events, 0};
   }
   int result = await_readiness(fds, used, deadline, mask);
   if (result >= 0) {
@@ -122,7 +105,6 @@ int select_by_poll(int count, fd_set* const (&sets)[3], int64_t deadline, const 
       }
     }
   }
-  if (fds != few) std::free(fds);
   return result;
 }
 
@@ -154,7 +136,7 @@ int hook_poll(pollfd* fds, nfds_t count, int timeout) {
 HOOK_ALIAS(__poll, poll)
 
 int hook_ppoll(pollfd* fds, nfds_t count, const timespec* timeout, const sigset_t* mask) {
-  if (fds == nullptr || (timeout != nullptr && !valid(*timeout)) || !any_protected(fds, count))
+  if (fds == nullptr || (timeout != nullptr && !is_valid(*timeout)) || !any_protected(fds, count))
     return real::ppoll(fds, count, timeout, mask);
   return await_readiness(fds, count, deadline_in(timeout), mask);
 }
@@ -184,8 +166,8 @@ int hook_select(int count, fd_set* readable, fd_set* writable, fd_set* exception
   const int result = select_by_poll(clamp_to_table(count), sets, deadline, nullptr);
   if (timeout != nullptr) {
     // Linux leaves the time that was not slept.
-    const int64_t left = deadline == 0 ? 0 : std::max<int64_t>(deadline - process::now(), 0);
-    *timeout = {left / 1'000'000'000, left % 1'000'000'000 / 1000};
+    const timespec left = time_left(deadline);
+    *timeout = {left.tv_sec, left.tv_nsec / 1000};
   }
   return result;
 }
@@ -194,7 +176,7 @@ HOOK_ALIAS(__select, select)
 int hook_pselect(int count, fd_set* readable, fd_set* writable, fd_set* exceptional,
                  const timespec* timeout, const sigset_t* mask) {
   fd_set* const sets[3] = {readable, writable, exceptional};
-  if (count < 0 || (timeout != nullptr && !valid(*timeout)) ||
+  if (count < 0 || (timeout != nullptr && !is_valid(*timeout)) ||
       !any_in_sets(std::min(count, fd_table::highest() + 1), sets)) {
     return real::pselect(count, readable, writable, exceptional, timeout, mask);
   }
@@ -234,7 +216,7 @@ int hook_epoll_pwait2(int set, epoll_event* events, int count, const timespec* t
                       const sigset_t* mask) {
   if (!fd_table::has(set)) return real::epoll_pwait2(set, events, count, timeout, mask);
   const WatchedSet watched(set);
-  if (!watched || (timeout != nullptr && (!may_be_memory(timeout) || !valid(*timeout))))
+  if (!watched || (timeout != nullptr && (!may_be_memory(timeout) || !is_valid(*timeout))))
     return real::epoll_pwait2(set, events, count, timeout, mask);
   if (count > 0 && !may_be_memory(events)) return fail_with(EFAULT);
   return epoll_await(*watched, set, events, count, deadline_in(timeout), mask, true);

@@ -1,6 +1,7 @@
 // Hooks: bytes in.
 #include <climits>
 
+#include "shim/clock.h"
 #include "shim/hooks.h"
 #include "shim/process.h"
 
@@ -140,10 +141,9 @@ int hook_recvmmsg(int fd, mmsghdr* messages, unsigned count, int flags, timespec
   const Protected connection(fd);
   if (!connection) return real::recvmmsg(fd, messages, count, flags, timeout);
   // As the kernel: the time is looked at after each message, and only then.
-  const int64_t until =
-      timeout == nullptr
-          ? INT64_MAX
-          : process::now() + int64_t{timeout->tv_sec} * 1'000'000'000 + timeout->tv_nsec;
+  if (timeout != nullptr && !may_be_memory(timeout)) return fail_with(EFAULT);
+  if (timeout != nullptr && !is_valid(*timeout)) return fail_with(EINVAL);
+  const int64_t until = deadline_in(timeout);
   count = std::min<unsigned>(count, IOV_MAX);
   unsigned done = 0;
   while (done < count) {
@@ -154,10 +154,7 @@ int hook_recvmmsg(int fd, mmsghdr* messages, unsigned count, int flags, timespec
     messages[done++].msg_len = static_cast<unsigned>(got);
     if (process::now() >= until) break;
   }
-  if (timeout != nullptr) {
-    const int64_t left = std::max<int64_t>(until - process::now(), 0);
-    *timeout = {left / 1'000'000'000, left % 1'000'000'000};
-  }
+  if (timeout != nullptr && until != forever) *timeout = time_left(until);
   return done != 0 ? static_cast<int>(done) : -1;
 }
 

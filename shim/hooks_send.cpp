@@ -5,6 +5,7 @@
 #include "shim/decision.h"
 #include "shim/hooks.h"
 #include "shim/relay.h"
+#include "shim/tcp.h"
 
 namespace gaiter::shim {
 namespace {
@@ -29,11 +30,14 @@ ssize_t give(int fd, Connection& connection, const void* buffer, size_t length, 
 }
 
 // TCP Fast Open would send the program's bytes with the SYN: programs take
-// EOPNOTSUPP for a kernel without it and connect.
+// EOPNOTSUPP for a kernel without it and connect. Also on a socket that no hook saw come: it
+// was inherited, or is older than the rule.
 bool is_fast_open(int fd, int flags) {
-  return (flags & MSG_FASTOPEN) != 0 && as_connection(fd_table::find(fd)) != nullptr &&
-         concerned(policy::Direction::outbound);
+  return (flags & MSG_FASTOPEN) != 0 && is_tcp(fd) && concerned(policy::Direction::outbound);
 }
+
+// The way of a descriptor that Gaiter knows nothing of.
+bool is_foreign(int fd, int flags) { return !fd_table::has(fd) && (flags & MSG_FASTOPEN) == 0; }
 
 // Apart, so that the way to a foreign descriptor needs no stack of its own.
 [[gnu::noinline]] ssize_t write_ours(int fd, const void* buffer, size_t length) {
@@ -54,7 +58,7 @@ ssize_t hook_write(int fd, const void* buffer, size_t length) {
 HOOK_ALIAS(__write, write)
 
 ssize_t hook_send(int fd, const void* buffer, size_t length, int flags) {
-  if (!fd_table::has(fd)) [[likely]]
+  if (is_foreign(fd, flags)) [[likely]]
     return real::send(fd, buffer, length, flags);
   return hook_sendto(fd, buffer, length, flags, nullptr, 0);
 }
@@ -62,7 +66,7 @@ HOOK_ALIAS(__send, send)
 
 ssize_t hook_sendto(int fd, const void* buffer, size_t length, int flags, const sockaddr* to,
                     socklen_t to_length) {
-  if (!fd_table::has(fd)) [[likely]]
+  if (is_foreign(fd, flags)) [[likely]]
     return real::sendto(fd, buffer, length, flags, to, to_length);
   const Protected connection(fd);
   if (connection) return give(fd, *connection, buffer, length, flags);
@@ -95,8 +99,8 @@ ssize_t hook_pwritev64v2(int fd, const iovec* iov, int count, off64_t offset, in
 }
 
 ssize_t hook_sendmsg(int fd, const msghdr* message, int flags) {
-  if (!fd_table::has(fd)) [[likely]] {
-    if (may_be_memory(message) && !relay_passed(message)) return fail_with(EACCES);
+  if (is_foreign(fd, flags)) [[likely]] {
+    if (may_be_memory(message) && !relay_passed(*message)) return fail_with(EACCES);
     return real::sendmsg(fd, message, flags);
   }
   const Protected connection(fd);
@@ -109,9 +113,10 @@ ssize_t hook_sendmsg(int fd, const msghdr* message, int flags) {
 }
 
 int hook_sendmmsg(int fd, mmsghdr* messages, unsigned count, int flags) {
-  if (!fd_table::has(fd)) [[likely]] {
+  count = std::min<unsigned>(count, IOV_MAX);  // as the kernel: UIO_MAXIOV
+  if (is_foreign(fd, flags)) [[likely]] {
     for (unsigned i = 0; may_be_memory(messages) && i < count; ++i) {
-      if (!relay_passed(&messages[i].msg_hdr)) return fail_with(EACCES);
+      if (!relay_passed(messages[i].msg_hdr)) return fail_with(EACCES);
     }
     return real::sendmmsg(fd, messages, count, flags);
   }
@@ -120,7 +125,6 @@ int hook_sendmmsg(int fd, mmsghdr* messages, unsigned count, int flags) {
     if (is_fast_open(fd, flags)) return fail_with(EOPNOTSUPP);
     return real::sendmmsg(fd, messages, count, flags);
   }
-  count = std::min<unsigned>(count, IOV_MAX);
   if (count != 0 && !may_be_memory(messages)) return fail_with(EFAULT);
   unsigned done = 0;
   while (done < count) {

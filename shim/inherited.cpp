@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 
 #include "shim/connection.h"
 #include "shim/decision.h"
@@ -12,6 +14,7 @@
 #include "shim/refusal.h"
 #include "shim/relay.h"
 #include "shim/relay_end.h"
+#include "shim/tcp.h"
 
 namespace gaiter::shim {
 
@@ -27,29 +30,47 @@ constexpr int highest_relay_end = 256;
 struct Ends {
   sockaddr_storage local{};
   sockaddr_storage remote{};
+  bool is_reset = false;  // then nobody knows any more who the peer was
   sockaddr* local_address() { return reinterpret_cast<sockaddr*>(&local); }
-  sockaddr* remote_address() { return reinterpret_cast<sockaddr*>(&remote); }
+  sockaddr* remote_address() { return is_reset ? nullptr : reinterpret_cast<sockaddr*>(&remote); }
 };
 
+// Whether something can be read from it or written to it. What a peer sent before it reset
+// the connection can still be read.
 bool is_connected_tcp(int fd, Ends& ends) {
-  int protocol = 0;
-  socklen_t length = sizeof protocol;
-  if (real::getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &length) != 0 ||
-      (protocol != IPPROTO_TCP && protocol != IPPROTO_MPTCP)) {
-    return false;
-  }
-  length = sizeof ends.local;
+  socklen_t length = sizeof ends.local;
   socklen_t remote_length = sizeof ends.remote;
-  return real::getsockname(fd, ends.local_address(), &length) == 0 &&
-         real::getpeername(fd, ends.remote_address(), &remote_length) == 0;
+  if (!is_tcp(fd) || real::getsockname(fd, ends.local_address(), &length) != 0) return false;
+  if (real::getpeername(fd, ends.remote_address(), &remote_length) == 0) return true;
+  int waiting = 0;
+  ends.is_reset = real::ioctl(fd, FIONREAD, &waiting) == 0 && waiting > 0;
+  return ends.is_reset;
 }
 
-// The connection that a rule makes of it; nullptr if it stays clear.
+// Who reads there past every hook finds the end of file, and who writes EPIPE: shutdown(2)
+// alone would leave a reader what has come, and what comes after.
+void put_nothing_behind(int fd) {
+  real::shutdown(fd, SHUT_RDWR);
+  int ends[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
+    real::close(fd);
+    return;
+  }
+  real::dup3(ends[0], fd, 0);
+  real::close(ends[0]);
+  real::close(ends[1]);
+}
+
+// The connection that a rule makes of it; nullptr if it stays clear, or there is no memory.
 Connection* connection_for(int fd, Ends& ends) {
   Decision decision = decide(Direction::inbound, ends.local_address(), ends.remote_address());
   const bool inbound = decision.verdict != Verdict::pass;
   if (!inbound) decision = decide(Direction::outbound, ends.local_address(), ends.remote_address());
   if (decision.verdict == Verdict::pass) return nullptr;
+  if (ends.is_reset) {
+    decision.verdict = Verdict::block;
+    decision.why = "the peer has reset the connection, and it is not known who it was";
+  }
   Connection* connection = nullptr;
   if (decision.verdict == Verdict::protect && inbound) {
     connection = Connection::make_pending(*decision.rule, decision.clear);
@@ -66,11 +87,11 @@ Connection* connection_for(int fd, Ends& ends) {
     log_blocked(decision.rule, fd, ends.remote_address(), decision.why);
     connection = Connection::make_refused(EACCES);
   }
-  // Without a connection nothing may leave, nor by libc's streams where one is refused.
-  // Others may be leaks of the parent's, which goes on with them.
-  if (connection == nullptr || (decision.verdict == Verdict::block && fd <= 2))
-    real::shutdown(fd, SHUT_RDWR);
-  if (connection != nullptr) connection->identify(fd);
+  if (connection == nullptr) {
+    put_nothing_behind(fd);
+  } else {
+    connection->identify(fd);
+  }
   return connection;
 }
 
@@ -90,7 +111,7 @@ void adopt_tcp(int fd, Ends& ends) {
   if (connection == nullptr) return;
   const int flags = real::fcntl(fd, F_GETFD, nullptr);
   if (!fd_table::publish(fd, *connection, (flags & FD_CLOEXEC) != 0)) {
-    real::shutdown(fd, SHUT_RDWR);
+    put_nothing_behind(fd);
     return;
   }
   real::fcntl(fd, F_SETFD, reinterpret_cast<void*>(FD_CLOEXEC));
@@ -115,8 +136,8 @@ void adopt_inherited() {
   for (int fd = 0; fd <= 2; ++fd) {
     const SlotRef slot = fd_table::find(fd);
     const Connection* const connection = as_connection(slot);
-    if (connection != nullptr && connection->state() != State::failed && move_to_relay(fd) != 0)
-      real::shutdown(fd, SHUT_RDWR);
+    if (connection == nullptr) continue;
+    if (connection->state() == State::failed || move_to_relay(fd) != 0) put_nothing_behind(fd);
   }
   errno = saved_errno;
 }

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "shim/clock.h"
 #include "shim/process.h"
 
 namespace gaiter::shim {
@@ -61,7 +62,7 @@ LockResult Lock::sleep_as_call(uint32_t seen, int64_t until, int64_t nap) {
   const int64_t left = until - process::now();
   if (left <= 0) return LockResult::busy;
   nap = std::min(nap, left);
-  const timespec time{nap / 1'000'000'000, nap % 1'000'000'000};
+  const timespec time = to_timespec(nap);
   int before;
   pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &before);
   const long woken = syscall(SYS_futex, &word_, FUTEX_WAIT, seen, &time, nullptr, 0);

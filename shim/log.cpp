@@ -7,6 +7,8 @@
 #include <fmt/format.h>
 
 #include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
 #include <sys/auxv.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -17,7 +19,9 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "shim/fd_table.h"
 #include "shim/real.h"
+#include "shim/tcp.h"
 
 namespace gaiter::shim::log {
 
@@ -51,16 +55,41 @@ bool identify(int fd, FileIdentity& identity, mode_t& mode) {
 
 // A daemon may have closed descriptor 2 and got the number back for a socket or
 // a database file: only what was standard error at start, or was put there by
-// dup2, is written to.
-bool standard_error_usable() {
+// dup2, is written to. Never a connection (inetd's services have one there), nor
+// the end of a relay: it is the peer that would read it.
+bool standard_error_usable(mode_t& mode) {
   FileIdentity now;
-  mode_t mode;
   return standard_error_known.load(std::memory_order_acquire) && identify(2, now, mode) &&
-         now == standard_error;
+         now == standard_error && !fd_table::has(2) && !is_tcp(2);
 }
 
 void write_to(int fd, const char* text, size_t length) {
   [[maybe_unused]] const ssize_t ignored = real::write(fd, text, length);
+}
+
+// Whoever read a pipe may have gone: that is not to end the program, by SIGPIPE, for what
+// it did not write itself.
+void write_to_pipe(int fd, const char* text, size_t length) {
+  sigset_t broken, before;
+  sigemptyset(&broken);
+  sigaddset(&broken, SIGPIPE);
+  pthread_sigmask(SIG_BLOCK, &broken, &before);
+  // Where the program itself blocks it, one may be pending that is its own.
+  if (real::write(fd, text, length) < 0 && errno == EPIPE && sigismember(&before, SIGPIPE) == 0) {
+    constexpr timespec at_once{};
+    sigtimedwait(&broken, nullptr, &at_once);
+  }
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+void write_to_standard_error(mode_t mode, const char* text, size_t length) {
+  if (S_ISSOCK(mode)) {
+    real::send(2, text, length, MSG_NOSIGNAL);
+  } else if (S_ISFIFO(mode)) {
+    write_to_pipe(2, text, length);
+  } else {
+    write_to(2, text, length);
+  }
 }
 
 // False if the file is not there for us: no descriptor is left, or no way to it after
@@ -143,10 +172,11 @@ void write_line(Level level, fmt::string_view format, fmt::format_args arguments
   }
   *at++ = '\n';
   const auto length = static_cast<size_t>(at - text);
+  mode_t mode;
   if (place == Place::file && write_to_file(text, length)) {
     // A file was named, and has it.
-  } else if (place != Place::syslog && standard_error_usable()) {
-    write_to(2, text, length);
+  } else if (place != Place::syslog && standard_error_usable(mode)) {
+    write_to_standard_error(mode, text, length);
   } else {
     write_to_syslog(level, text, length - 1);
   }

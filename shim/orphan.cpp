@@ -26,16 +26,10 @@ void stand_alone(const char* name) {
   prctl(PR_SET_NAME, name);
 }
 
-void give_back(int fd) {
-  Slot* const slot = fd_table::withdraw(fd);
-  fd_table::settle(fd);
-  if (slot != nullptr) leave(*slot, Slot::descriptor);
-}
-
 void let_go_of_all_but(int one, int other) {
   fd_table::for_each(
       [](int number, Slot&, void* kept) {
-        if (number != *static_cast<int*>(kept)) give_back(number);
+        if (number != *static_cast<int*>(kept)) fd_table::forget(number);
       },
       &one);
   const auto low = static_cast<unsigned>(std::min(one, other));

@@ -60,9 +60,6 @@ bool fork_orphan(Life life) {
 // In it: the program's handlers and its terminal's signals are none of its business.
 void stand_alone(const char* name);
 
-// The number's part in the count of those who hold what it leads to.
-void give_back(int fd);
-
 // Holds nothing of the program's any more but these two descriptors; only `one` may be
 // known to the table.
 void let_go_of_all_but(int one, int other);

@@ -2,13 +2,13 @@
 
 #include <cerrno>
 #include <cstring>
-#include <new>
 
-#include "shim/arena.h"
+#include "shim/clock.h"
 #include "shim/connection.h"
 #include "shim/drain.h"
 #include "shim/epoll_set.h"
 #include "shim/fd_table.h"
+#include "shim/poll_array.h"
 #include "shim/process.h"
 #include "shim/real.h"
 
@@ -16,39 +16,10 @@ namespace gaiter::shim {
 
 namespace {
 
-constexpr int64_t forever = INT64_MAX;
 // While another thread or process performs a handshake, which it does not tell.
 constexpr int64_t tick = 5'000'000;
 // How long somebody who reads meanwhile may keep a poller asleep.
 constexpr int64_t nap = 10'000'000;
-
-// The array that the kernel is asked with: on the stack, or from the arena, since
-// poll(2) may be called where malloc may not.
-class KernelArray {
- public:
-  explicit KernelArray(nfds_t count) {
-    if (count <= std::size(small_)) {
-      data_ = small_;
-    } else if (count <= arena::batch_size / sizeof(pollfd)) {
-      data_ = static_cast<pollfd*>(large_ = arena::allocate(arena::Block::batch));
-    } else {
-      data_ = heap_ = new (std::nothrow) pollfd[count];
-    }
-  }
-  ~KernelArray() {
-    if (large_ != nullptr) arena::release(arena::Block::batch, large_);
-    delete[] heap_;
-  }
-  KernelArray(const KernelArray&) = delete;
-  KernelArray& operator=(const KernelArray&) = delete;
-  pollfd* data() const { return data_; }
-
- private:
-  pollfd small_[64];
-  void* large_ = nullptr;
-  pollfd* heap_ = nullptr;
-  pollfd* data_;
-};
 
 // Whether a handshake's clock runs.
 bool must_end_in_time(const Connection& connection) {
@@ -132,8 +103,7 @@ class Sleep {
 
 int ask(pollfd* asked, nfds_t count, int64_t limit, const sigset_t* mask) {
   if (limit == forever) return real::ppoll(asked, count, nullptr, mask);
-  const int64_t left = std::max<int64_t>(limit == 0 ? 0 : limit - process::now(), 0);
-  const timespec time{left / 1'000'000'000, left % 1'000'000'000};
+  const timespec time = time_left(limit);
   return real::ppoll(asked, count, &time, mask);
 }
 
@@ -152,7 +122,7 @@ bool any_protected(const pollfd* fds, nfds_t count) {
 }
 
 int await_readiness(pollfd* fds, nfds_t count, int64_t deadline, const sigset_t* mask) {
-  const KernelArray array(count);
+  const PollArray array(count);
   pollfd* const asked = array.data();
   if (asked == nullptr) {
     errno = ENOMEM;

@@ -9,6 +9,7 @@
 #include "shim/connection.h"
 #include "shim/fd_table.h"
 #include "shim/log.h"
+#include "shim/memory.h"
 #include "shim/orphan.h"
 #include "shim/process.h"
 #include "shim/real.h"
@@ -97,7 +98,7 @@ int move_to_relay(int fd) {
         const auto* const moving = static_cast<Numbers*>(context);
         if (&found != moving->wanted) return;
         const bool close_on_exec = fd_table::close_on_exec(number);
-        fd_table::withdraw(number);
+        if (fd_table::withdraw(number) == nullptr) return;  // another thread closes it
         real::dup3(moving->end, number, close_on_exec ? O_CLOEXEC : 0);
         fd_table::settle(number);
         // Without an entry it is a plain local socket: less, and no harm.
@@ -125,10 +126,13 @@ void relay_inherited() {
       nullptr);
 }
 
-bool relay_passed(const msghdr* message) {
-  if (message == nullptr || message->msg_controllen == 0) return true;
-  for (const cmsghdr* part = CMSG_FIRSTHDR(message); part != nullptr;
-       part = CMSG_NXTHDR(const_cast<msghdr*>(message), const_cast<cmsghdr*>(part))) {
+bool relay_passed(const msghdr& message) {
+  if (message.msg_controllen == 0 || !may_be_memory(message.msg_control)) return true;
+  const auto* const end = static_cast<const uint8_t*>(message.msg_control) + message.msg_controllen;
+  for (cmsghdr* part = CMSG_FIRSTHDR(&message); part != nullptr;
+       part = CMSG_NXTHDR(const_cast<msghdr*>(&message), part)) {
+    const auto room = static_cast<size_t>(end - reinterpret_cast<const uint8_t*>(part));
+    if (part->cmsg_len < CMSG_LEN(0) || part->cmsg_len > room) return true;
     if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
     const size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
     for (size_t i = 0; i < count; ++i) {

@@ -26,8 +26,9 @@ int move_to_relay(int fd);
 void relay_inherited();
 
 // Before sendmsg(2): so do protected descriptors that are being passed.
-// False: one could not be moved, and the message must not be sent.
-bool relay_passed(const msghdr* message);
+// False: one could not be moved, and the message must not be sent. What is malformed is left
+// to the kernel, which refuses it.
+bool relay_passed(const msghdr& message);
 
 // Before fstat(2): it tells st_ino, by which Dovecot's login processes make sure that the
 // descriptor they passed on is the one that arrives. Where only a nursery makes relays,

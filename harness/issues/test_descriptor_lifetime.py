@@ -118,6 +118,11 @@ def test_numbers_of_its_own(same):
     same("numbers_of_its_own")
 
 
+def test_duplicated_while_closed(same_as_client):
+    """A duplicate that Gaiter lost sight of would be written to in clear."""
+    same_as_client("duplicated_while_closed")
+
+
 def test_streams_without_a_number(same):
     """systemd #20586, torsocks e56313a, onload 830b1f5b: fclose() failed for streams in memory."""
     same("streams_without_a_number")

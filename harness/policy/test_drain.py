@@ -17,6 +17,21 @@ pytestmark = pytest.mark.tls_only
 SOON = 2  # seconds, within which a change is followed
 
 
+def wait_until_ended(one, port, **how):
+    """Until the server ends this connection; it serves others, made like `how`, meanwhile."""
+    one.socket.settimeout(0.2)
+
+    def ended():
+        assert pinged(port, **how) == b"+PONG"
+        try:
+            return one.socket.recv(10) == b""
+        except socket.timeout:
+            return False
+
+    wait_until(ended)
+    one.close()
+
+
 def test_idle_connections_of_a_changed_rule_are_ended(redis, ports, server_side, ca):
     port = ports.free()
     server_side.inbound(port, on_change="drain")
@@ -24,17 +39,7 @@ def test_idle_connections_of_a_changed_rule_are_ended(redis, ports, server_side,
     idle = Inline(port, ca=ca)
     assert idle.ask() == b"+PONG"
     server_side.inbound(port, on_change="drain", handshake_timeout=7)
-    idle.socket.settimeout(0.2)
-
-    def ended():
-        assert pinged(port, ca=ca) == b"+PONG"
-        try:
-            return idle.socket.recv(10) == b""
-        except socket.timeout:
-            return False
-
-    wait_until(ended)
-    idle.close()
+    wait_until_ended(idle, port, ca=ca)
     server_side.log.wait("drained")
 
 
@@ -113,17 +118,7 @@ def test_busy_connections_of_a_changed_rule_end_when_they_are_quiet(redis, ports
         assert pinged(port) == b"+PONG"
         time.sleep(0.2)  # until shortly before the answer, which is owed
     assert busy.socket.recv(100).startswith(b"*-1")
-    busy.socket.settimeout(0.2)
-
-    def ended():
-        assert pinged(port) == b"+PONG"
-        try:
-            return busy.socket.recv(10) == b""
-        except socket.timeout:
-            return False
-
-    wait_until(ended)
-    busy.close()
+    wait_until_ended(busy, port)
 
 
 def test_other_rules_connections_are_kept(redis, ports, server_side, ca):

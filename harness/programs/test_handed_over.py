@@ -2,6 +2,8 @@
 for another process. They stay protected; a relay carries the bytes."""
 
 import os
+import socket
+import struct
 import sys
 
 import pytest
@@ -172,6 +174,66 @@ def test_a_connection_from_a_parent_that_is_not_under_gaiter(processes, ports, r
                               "/bin/sh", "-c", service])
     wait_listening(port, server)
     assert ask(processes, relay, port, client_side) == b"heard: " + SECRET + b"\n"
+
+
+# Its service gets what came, and nobody under Gaiter saw it come.
+LATE = """
+import os, socket, sys
+listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+connection, _ = listener.accept()
+connection.recv(1, socket.MSG_PEEK)
+while sys.argv[2] == "reset":
+    try:
+        connection.getpeername()
+    except OSError:
+        break
+for number in map(int, sys.argv[3].split(",")):
+    os.dup2(connection.fileno(), number)
+os.execv("/usr/bin/env", ["env", *sys.argv[4:]])
+"""
+
+
+def serve_late(processes, ports, server_side, how, numbers, *service, **variables):
+    port = ports.free()
+    variables = [f"{name}={value}" for name, value in server_side.environment(**variables).items()]
+    server = processes.start([PYTHON, "-c", LATE, port, how, numbers, *variables, *service])
+    wait_listening(port, server)
+    return server, port
+
+
+@pytest.mark.tls_only
+@pytest.mark.parametrize("number", [0, 7])
+def test_what_came_before_a_reset_is_not_handed_over(processes, ports, place, server_side, number):
+    """A peer that has reset the connection has no address any more by which to find a rule."""
+    heard = os.path.join(place, "heard")
+    server, port = serve_late(processes, ports, server_side, "reset", str(number), "/bin/sh", "-c",
+                              f"sed w{heard} <&{number}")
+    server_side.inbound(port)
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        client.sendall(SECRET + b"\n")
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    server.wait()
+    with open(heard, "rb") as file:
+        assert file.read() == b""
+    assert len(server_side.log.refused()) == 1
+
+
+@pytest.mark.tls_only
+def test_streams_that_are_refused_hear_and_say_nothing(processes, ports, place, server_side):
+    """Nor does the log write to what is standard error: it is the peer that would read it."""
+    heard = os.path.join(place, "heard")
+    server, port = serve_late(processes, ports, server_side, "open", "0,1,2", "/usr/bin/sed",
+                              f"w{heard}", GAITER_LOG="info")
+    server_side.policy.text(port, 'inbound = { tls = "requierd"; };\n')
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as client:
+        client.sendall(SECRET + b"\n")
+        try:
+            assert client.recv(1000) == b""
+        except ConnectionResetError:
+            pass
+    server.wait()
+    with open(heard, "rb") as file:
+        assert file.read() == b""
 
 
 # What systemd does: the program finds its listener as number 3 (sd_listen_fds(3)).

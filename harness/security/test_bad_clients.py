@@ -9,7 +9,7 @@ import time
 import pytest
 
 from harness.lib import peers
-from harness.lib.peers import VERSIONS
+from harness.lib.peers import VERSIONS, talk
 from harness.lib.ports import wait_listening
 
 from harness.security.conftest import SECRET, client_hello, ended, raw_connection, reset, rest
@@ -43,6 +43,25 @@ def test_a_plain_client_gets_nothing(serve, server_side):
         assert_only_an_alert(rest(connection))
     event = assert_refused(server, server_side, "not_tls")
     assert event.get("advice"), event.text
+
+
+def test_what_came_before_a_reset_is_not_read(processes, ports, place, server_side):
+    """By the time that the program accepts, the kernel does not know the peer's address any more,
+    but has its bytes still."""
+    port = ports.free()
+    gone = os.path.join(place, "gone")
+    server_side.inbound(port)
+    server = processes.start(talk(f"listen:{port}", f"wait:{gone}", "accept", "recv", "recv"),
+                             environment=server_side.environment())
+    server.wait_output(b"listen ok")
+    connection = raw_connection(port)
+    connection.sendall(SECRET.encode())
+    reset(connection)
+    with open(gone, "wb"):
+        pass
+    results = ended(server)
+    assert results["accept"] == ["ok"] and set(results["recv"]) == {RESET}, results
+    assert len(server_side.log.refused()) == 1
 
 
 @pytest.mark.parametrize("data, causes", [

@@ -1,10 +1,11 @@
 """Variables of the environment that configure TLS elsewhere have no power over Gaiter."""
 
 import os
+import signal
 
 import pytest
 
-from harness.lib.peers import echo_server, talk, talked
+from harness.lib.peers import PYTHON, echo_server, talk, talked
 from harness.lib.ports import wait_listening
 
 from harness.security.conftest import SECRET
@@ -146,3 +147,29 @@ def test_a_program_that_cleans_its_environment_keeps_its_policy(processes, ports
     wire.prove(connections=1)
     server_side.secured(1)
     client_side.secured(1)
+
+
+# Standard error is a pipe that nobody reads any more, and the program has SIGPIPE as it was.
+NOBODY_READS = """
+import errno, os, signal, socket, sys
+signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+read, write = os.pipe()
+os.dup2(write, 2)
+os.close(read)
+os.close(write)
+for _ in range(2):
+    try:
+        socket.create_connection(("localhost", int(sys.argv[1])))
+    except OSError as error:
+        print(errno.errorcode[error.errno], flush=True)
+os.kill(os.getpid(), signal.SIGPIPE)
+"""
+
+
+def test_a_log_that_nobody_reads_ends_no_program(processes, ports, client_side):
+    port = ports.free()
+    client_side.outbound(port, tls="block")
+    program = processes.start([PYTHON, "-I", "-c", NOBODY_READS, port],
+                              environment=client_side.environment(GAITER_LOG="info"))
+    assert program.wait() == -signal.SIGPIPE  # its own, which is not blocked
+    assert program.stdout() == b"EACCES\nEACCES\n"

@@ -5,6 +5,8 @@ import subprocess
 
 import pytest
 
+from harness.lib.peers import PYTHON
+
 from harness.security.conftest import SECRET
 
 pytestmark = pytest.mark.tls_only
@@ -24,6 +26,35 @@ def program(tmp_path_factory):
     subprocess.run([*gcc, "-Wl,--enable-new-dtags,-rpath,$ORIGIN/plugins", "-o", place / "ways",
                     os.path.join(PROGRAMS, "ways_around.c"), "-luring"], check=True)
     return place / "ways"
+
+
+# Its socket is older than the program image, which no hook saw come.
+FAST_OPEN = """
+import errno, os, socket, sys
+port, text = int(sys.argv[1]), sys.argv[2].encode()
+if len(sys.argv) == 3:
+    one = socket.socket()
+    one.set_inheritable(True)
+    os.execv(sys.executable, [sys.executable, "-I", "-c", os.environ["PROGRAM"], *sys.argv[1:],
+                              str(one.fileno())])
+one = socket.socket(fileno=int(sys.argv[3]))
+for send in (lambda: one.sendto(text, socket.MSG_FASTOPEN, ("127.0.0.1", port)),
+             lambda: one.sendmsg([text], [], socket.MSG_FASTOPEN, ("127.0.0.1", port))):
+    try:
+        print(send())
+    except OSError as error:
+        print(errno.errorcode[error.errno])
+"""
+
+
+def test_a_socket_from_before_exec_is_not_opened_fast(processes, relay_to_echo, client_side):
+    """MSG_FASTOPEN connects and sends in one, and connect(2) never hears of it."""
+    wire = relay_to_echo(SECRET)
+    done = processes.run([PYTHON, "-I", "-c", FAST_OPEN, wire.port, SECRET],
+                         environment=client_side.environment(PROGRAM=FAST_OPEN))
+    assert done.text == "ENOTSUP\nENOTSUP\n"
+    wire.settle()
+    assert not wire.connections
 
 
 def test_the_ways_around(processes, relay_to_echo, client_side, program):

@@ -1,4 +1,6 @@
 #include <dirent.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <sys/epoll.h>
 #include <sys/syscall.h>
 
@@ -255,6 +257,47 @@ WITH_ECHO(numbers_of_its_own) {
   finish();
 }
 
+// One thread duplicates a number, and writes to what it got, while another closes that number.
+static int contested;
+static atomic_int rounds_begun, rounds_ended;
+enum { many_rounds = 20000 };
+
+static void* duplicate_and_write(void* unused) {
+  (void)unused;
+  for (int round = 1; round <= many_rounds; ++round) {
+    while (rounds_begun < round) sched_yield();
+    int copy = dup(contested);
+    if (copy >= 0) {
+      send(copy, SECRET, SECRET_LENGTH, MSG_DONTWAIT | MSG_NOSIGNAL);
+      close(copy);
+    }
+    rounds_ended = round;
+  }
+  return NULL;
+}
+
+static void duplicated_while_closed(int fd, bool subject) {
+  if (!subject) {
+    hand_over();
+    drain(fd, NULL);
+    await_turn();
+    return;
+  }
+  pthread_t thread;
+  pthread_create(&thread, NULL, duplicate_and_write, NULL);
+  for (int round = 1; round <= many_rounds; ++round) {
+    contested = dup(fd);
+    rounds_begun = round;
+    for (volatile int i = round % 64 * 16; i > 0; --i) {
+    }
+    close(contested);
+    while (rounds_ended < round) sched_yield();
+  }
+  pthread_join(thread, NULL);
+  tell("close", close(fd));
+  hand_over();
+}
+
 static ssize_t cookie_write(void* cookie, const char* data, size_t length) {
   (void)cookie;
   (void)data;
@@ -292,5 +335,6 @@ const struct scenario lifetime_cases[] = {
     {"accept_of_a_closed_listener", accept_of_a_closed_listener, true},
     {"duplicated_epoll_set", duplicated_epoll_set, false},
     {"numbers_of_its_own", numbers_of_its_own, false},
+    {"duplicated_while_closed", duplicated_while_closed, false},
     {"streams_without_a_number", streams_without_a_number, false},
     {0}};

@@ -129,8 +129,39 @@ static void ranges(int fd, bool subject) {
   tell("close_range", close_range(301, 400, 0));
   ping(300, "left");
   tell("closed", write(301, "x", 1));
+  tell("of a kind that is not", close_range(300, 300, 1 << 10));
+  ping(300, "left");
   closefrom(300);
   tell("closed", write(300, "x", 1));
+  finish();
+}
+
+// Control messages that the kernel refuses are not read past their end.
+static void malformed_messages(int fd, bool subject) {
+  if (!subject) {
+    serve(fd);
+    return;
+  }
+  int ends[2];
+  if (socketpair(AF_UNIX, SOCK_DGRAM, 0, ends) != 0) return;
+  struct {
+    struct cmsghdr head;
+    int numbers[2];
+  } control = {{.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS}, {fd, fd}};
+  struct iovec piece = {"x", 1};
+  struct msghdr message = {.msg_iov = &piece, .msg_iovlen = 1, .msg_control = &control};
+  message.msg_controllen = sizeof control;
+  const size_t lengths[] = {0, 1, CMSG_LEN(0) - 1, CMSG_LEN(0), sizeof control + 1, SIZE_MAX};
+  for (size_t i = 0; i < sizeof lengths / sizeof *lengths; ++i) {
+    control.head.cmsg_len = lengths[i];
+    tell("malformed", sendmsg(ends[0], &message, 0));
+  }
+  message.msg_control = (void*)(intptr_t)1;
+  tell("wild", sendmsg(ends[0], &message, 0));
+  struct mmsghdr several = {.msg_hdr = message};
+  tell("wild ones", sendmmsg(ends[0], &several, 1, 0));
+  ping(fd, "left");
+  close(fd);
   finish();
 }
 
@@ -265,6 +296,7 @@ const struct scenario descriptor_cases[] = {{"duplicates", duplicates, false},
                                             {"overwritten", overwritten, false},
                                             {"flags", flags, false},
                                             {"ranges", ranges, false},
+                                            {"malformed_messages", malformed_messages, false},
                                             {"high_numbers", high_numbers, false},
                                             {"children", children, false},
                                             {"long_lived_helper", long_lived_helper, false},

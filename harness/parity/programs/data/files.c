@@ -55,6 +55,11 @@ static void sends_file(int fd, bool subject) {
   int ends[2];
   if (pipe(ends) != 0) return;
   tell("to a pipe's input", sendfile(fd, ends[1], NULL, 10));
+  // What a full socket leaves of it could not be read again.
+  tell("write", write(ends[1], "0123456789", 10));
+  tell("from a pipe", sendfile(fd, ends[0], NULL, 10));
+  tell("at a position of it", sendfile(fd, ends[0], &at, 10));
+  tell("still there", read(ends[0], (char[20]){0}, 20));
   at = -5;
   tell("negative", sendfile(fd, file, &at, 10));
   finish(fd, sum, total + 50000 + 10 + size);

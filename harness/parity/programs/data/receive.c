@@ -122,7 +122,7 @@ static void urgent(int fd, bool subject) {
 
 static void scattered(int fd, bool subject) {
   if (!subject) {
-    for (int i = 0; i < 6; ++i) {
+    for (int i = 0; i < 7; ++i) {
       write_exactly(fd, "abcdefghijklmnopqrstuvwxyz", 26);
       yield();
     }
@@ -170,6 +170,11 @@ static void scattered(int fd, bool subject) {
   tell("recvmmsg", recvmmsg(fd, messages, 4, MSG_WAITFORONE, NULL));
   say("%u %u %u", messages[0].msg_len, messages[1].msg_len, messages[2].msg_len);
   tell("recvmmsg", recvmmsg(fd, messages, 4, MSG_DONTWAIT, NULL));
+  struct timespec never = {.tv_sec = INT64_MAX}, bad = {.tv_nsec = -1};
+  tell("in bad time", recvmmsg(fd, messages, 2, 0, &bad));
+  yield();
+  tell("in any time", recvmmsg(fd, messages, 2, 0, &never));
+  tell("rest", read(fd, buffer, 100));
   yield();
   tell("preadv2", preadv2(fd, three, 1, -1, 0));
   tell("preadv2 at 0", preadv2(fd, three, 1, 0, 0));

@@ -27,6 +27,33 @@ static void interrupted_receive(int fd, bool subject) {
   hand_over();
 }
 
+// A socket that takes no more, so that part of a record waits in memory.
+static void interrupted_receive_behind_output(int fd, bool subject) {
+  small_buffers(fd);
+  if (!subject) {
+    yield();
+    nap(400);
+    write_exactly(fd, "late", 4);
+    drain(fd, NULL);
+    await_turn();
+    return;
+  }
+  do {
+    while (send(fd, buffer, sizeof buffer, MSG_DONTWAIT) > 0) {
+    }
+  } while (poll(&(struct pollfd){fd, POLLOUT, 0}, 1, 200) == 1);
+  on_signal(SIGALRM, 0);
+  alarm_in(150);
+  tell("without SA_RESTART", read(fd, buffer, 10));
+  on_signal(SIGALRM, SA_RESTART);
+  hand_over();
+  alarm_in(150);
+  tell("with SA_RESTART", read(fd, buffer, 10));
+  say("signals %d", (int)signals_seen);
+  shutdown(fd, SHUT_WR);
+  hand_over();
+}
+
 static void interrupted_send(int fd, bool subject) {
   small_buffers(fd);
   if (!subject) {
@@ -298,6 +325,7 @@ const struct scenario signal_cases[] = {
     {"jumps_out_of_send", jumps_out_of_send, false},
     {"cancelled_in_send", cancelled_in_send, false},
     {"interrupted_receive", interrupted_receive, false},
+    {"interrupted_receive_behind_output", interrupted_receive_behind_output, false},
     {"interrupted_in_a_fast_stream", interrupted_in_a_fast_stream, false},
     {"interrupted_send", interrupted_send, false},
     {"writes_from_handler", writes_from_handler, false},
