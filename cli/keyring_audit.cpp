@@ -14,6 +14,7 @@
 #include "keyring/files.h"
 #include "keyring/format.h"
 #include "keyring/identities.h"
+#include "keyring/label.h"
 #include "keyring/listing.h"
 #include "keyring/public_key.h"
 
@@ -52,6 +53,7 @@ class Audit {
     const auto labels = keyring_.labels();
     if (!labels) return std::unexpected(labels.error());
     look_for_loose_keys(*labels);
+    look_for_what_is_ignored();
     // What concerns an entry stands together.
     std::ranges::stable_sort(remarks_, {}, &Remark::label);
     return std::move(remarks_);
@@ -73,6 +75,9 @@ class Audit {
           look_at_certificate(entry.label, one.get(), entry.usage);
     }
     if (!entry.connected.empty()) return;
+    if (entry.usage == Usage::personal && !entry.has_key)
+      error(entry.label, fmt::format("has no private key ({}): nobody can show its certificate",
+                                     keyring::key_pem));
     const CertificateFacts facts = facts_of(entry.leaf.get());
     certificates_[facts.fingerprint].push_back(entry.label);
     keys_[facts.key_fingerprint].push_back(entry.label);
@@ -153,6 +158,28 @@ class Audit {
     for (const std::string& label : labels) {
       const auto entry = keyring::open_directory(*directory, label);
       if (entry) look_for_loose_keys(label, *entry);
+    }
+  }
+
+  // What looks like an entry to a person, and is none.
+  void look_for_what_is_ignored() {
+    const auto directory = keyring::open_directory(keyring_.path());
+    if (!directory) return;
+    const auto names = keyring::list(*directory);
+    if (!names) return;
+    for (const std::string& name : *names) {
+      struct stat status;
+      if (name.starts_with('.') ||
+          fstatat(directory->fd.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
+        continue;
+      }
+      if (S_ISLNK(status.st_mode)) {
+        warning("", printable(fmt::format("\"{}\" is a symbolic link and is ignored: share an "
+                                          "entry with `gaiter keyring connect`",
+                                          name)));
+      } else if (const auto good = keyring::check_label(name); S_ISDIR(status.st_mode) && !good) {
+        warning("", printable(good.error().message + "; the directory is ignored"));
+      }
     }
   }
 

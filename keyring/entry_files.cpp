@@ -18,7 +18,8 @@ namespace {
 Result<Content> read_part(const Directory& entry, const char* name, Guard guard) {
   auto content = read_file(entry, name, guard);
   if (!content && content.error().kind == Error::Kind::not_found) {
-    content.error().kind = Error::Kind::invalid;
+    content.error() = {Error::Kind::invalid, entry.path + " is no whole entry, it has no " + name +
+                                                 ": put the file back, or remove the directory"};
   }
   return content;
 }

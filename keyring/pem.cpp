@@ -210,6 +210,7 @@ Result<Bundle> parse_bundle(std::string_view bytes, const std::string& name,
                             const AskPassphrase& ask, PublicKeys public_keys) {
   ERR_clear_error();
   if (bytes.size() > max_file_size) return refuse(name, "is longer than 1 MiB");
+  if (bytes.empty()) return refuse(name, "is empty");
   const Reading reading{name, ask, public_keys};
   if (is_der(bytes)) return parse_der(as_der(bytes), reading);
   Bundle bundle;
@@ -222,6 +223,7 @@ Result<Bundle> parse_bundle(std::string_view bytes, const std::string& name,
 
 Result<std::vector<CrlPtr>> parse_crls(std::string_view bytes, const std::string& name) {
   ERR_clear_error();
+  if (bytes.empty()) return refuse(name, "is empty");
   std::vector<CrlPtr> crls;
   const auto take = [&](std::string_view kind, std::string_view,
                         std::span<const unsigned char> der) -> Result<void> {

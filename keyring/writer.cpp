@@ -53,7 +53,10 @@ Result<void> copy_others(const Directory& from, const Directory& to,
       return fail_errno(errno, "cannot stat " + from.path_of(name));
     }
     auto content = read_file(from, name.c_str(), Guard::write);
-    if (!content) return pass_on(content);
+    if (!content) {
+      content.error().message += ": move it out of the entry";
+      return pass_on(content);
+    }
     auto written = write_new_file(to, name, content->view(), status.st_mode & 0777);
     if (!written) return written;
   }
@@ -88,8 +91,9 @@ Result<Writer> Writer::lock_new(const std::string& path) {
   if (!directory) return pass_on(directory);
   const auto names = list(*directory);
   if (!names) return std::unexpected(names.error());
-  // Looked for only now: whoever makes a keyring begins with the lock file.
-  if (!names->empty() && !exists(*directory, lock_name)) {
+  // Looked for only now: whoever makes a keyring begins with the lock file. A copy of one may
+  // have come without.
+  if (!names->empty() && !exists(*directory, lock_name) && !exists(*directory, keyring_conf)) {
     return fail(Error::Kind::invalid, path + " is not empty, and is not a keyring");
   }
   return lock(*std::move(directory), nullptr);

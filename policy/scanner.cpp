@@ -38,7 +38,9 @@ Token Scanner::next() {
   if (!wrong.empty()) return {Token::mistake, wrong, line_};
   if (at_ == text_.size()) return {Token::end, "", line_};
   const char c = text_[at_];
-  if (c == '\0') return {Token::mistake, "a NUL byte: this is not a text file", line_};
+  if (c == '\0') return nul();
+  if (text_.substr(at_).starts_with("\xef\xbb\xbf"))
+    return {Token::mistake, "a byte order mark: save the file as UTF-8 without it", line_};
   constexpr std::string_view include = "@include";
   if (text_.substr(at_).starts_with(include)) {
     at_ += include.size();
@@ -86,7 +88,12 @@ Token Scanner::string() {
       return {Token::mistake, "a text must not contain the character \\x00", line_};
     if (at_ + 1 < text_.size() && text_[at_ + 1] != '\n') at_++;
   }
+  if (at_ < text_.size() && text_[at_] == '\0') return nul();
   return {Token::mistake, "the text that begins with \" is not closed on its line", line_};
+}
+
+Token Scanner::nul() const {
+  return {Token::mistake, "a NUL byte: this is not a text file", line_};
 }
 
 Token Scanner::number() {

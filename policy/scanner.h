@@ -30,6 +30,7 @@ class Scanner {
   std::string_view skip_blanks_and_comments();
   Token string();
   Token number();
+  Token nul() const;
 
   std::string_view text_;
   size_t at_ = 0;

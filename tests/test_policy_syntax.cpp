@@ -55,6 +55,8 @@ void syntax(void**) {
       {"inbound = { tls = \"off\\x00\"; };", "1: a text must not contain the character \\x00"},
       {"inbound = { tls = \"off\" \"off\"; };", "1: expected ; before \"off\""},
       {std::string("inbound = { };\n\0", 16), "2: a NUL byte: this is not a text file"},
+      {std::string("name = \"a\0b\";", 13), "1: a NUL byte: this is not a text file"},
+      {"\xef\xbb\xbfinbound = { };", "1: a byte order mark: save the file as UTF-8 without it"},
       {"a = " + std::string(40, '('), "1: brackets are nested too deep"},
       {"a = \"\\", "1: the text that begins with \" is not closed on its line"},
   };

@@ -1,5 +1,6 @@
 """Certificates that were withdrawn: CRLs in the keyring, and OCSP responses that are stapled."""
 
+import pathlib
 import ssl
 
 import pytest
@@ -75,7 +76,7 @@ def test_a_revoked_server(dial, tls_server, pki, client_side, version):
 
 def test_over_a_rollover_of_the_ca(serve, ca, server_side):
     """Certificates that the old key signed have a list all along, and can still be revoked."""
-    keyring = Keyring(server_side.keyring)
+    keyring = Keyring(pathlib.Path(server_side.keyring))
     keyring.good("ca", "create", "house")
     for label in ("early", "stolen"):
         keyring.good("create", label, "--client", "--dns", label, "--ca", "house")
