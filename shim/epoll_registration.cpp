@@ -161,6 +161,7 @@ void enqueue(Registration& entry) {
 
 void kick(Registration& entry) {
   if (entry.kicked || !entry.armed || !entry.translated) return;
+  if (entry.awaited != 0 && entry.awaited == entry.set->rounds.load()) return;
   const int saved_errno = errno;
   entry.kicked = true;
   entry.connection->kicked.store(true, std::memory_order_relaxed);

@@ -36,6 +36,7 @@ struct Registration {
   uint32_t events;         // the program's
   uint32_t kernel_events;  // as the kernel has them; 0 = its one-shot has fired
   uint32_t pending;        // edges to report that the kernel will not
+  uint32_t awaited;        // the epoll_await that is about to look, since the kernel told
   uint64_t told;           // Connection::arrived() at the last edge
   int fd;                  // as registered
   uint32_t round;          // the epoll_await that reported it last,

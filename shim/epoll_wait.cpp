@@ -51,6 +51,7 @@ struct Look {
 };
 
 bool take_look(Registration& entry, const Harvest& harvest, Look& look) {
+  entry.awaited = 0;
   // A one-shot that fired in this very round may still gain events.
   if (!entry.armed && entry.round != harvest.round) return false;
   if (!enter(*entry.connection)) return false;
@@ -217,10 +218,24 @@ int ask_kernel_set(const Harvest& harvest, int epfd, int64_t limit, const sigset
   return real::epoll_pwait(epfd, events, room, milliseconds_until(limit), mask);
 }
 
+// Whom a look at one socket gives news of another that is looked at next, it need not kick:
+// under edge triggering the kernel would tell of it once more.
+void await_looks(const Harvest& harvest, int first, int count) {
+  EpollSet& set = harvest.set;
+  if (count < 2 || (!set.nested.load() && !set.polled.load())) return;
+  LockGuard guard(set.lock, true);
+  for (int i = first; guard.held() && i < first + count; ++i) {
+    const uint64_t token = harvest.events[i].data.u64;
+    Registration* const entry = is_token(token) ? from_token(token, set) : nullptr;
+    if (entry != nullptr) entry->awaited = harvest.round;
+  }
+}
+
 // Takes the kernel's events, up to the room that is left, for the program's.
 int collect_from_kernel(Harvest& harvest, int epfd, int64_t limit, const sigset_t* mask) {
   const int first = harvest.count;
   const int got = ask_kernel_set(harvest, epfd, limit, mask);
+  await_looks(harvest, first, got);
   for (int i = first; i < first + got; ++i) {
     const epoll_event event = harvest.events[i];
     if (!is_token(event.data.u64)) [[unlikely]] {
