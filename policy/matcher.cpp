@@ -77,7 +77,7 @@ void Matcher::for_each_range(const Rule& rule, Take take) {
 }
 
 // `box` has the rule's number, and what it asks for beyond its places.
-void Matcher::append_boxes(const Rule& rule, Node box, std::vector<Node>& items) const {
+void Matcher::append_boxes(const Rule& rule, const Node& box, std::vector<Node>& items) const {
   struct Side {
     Places places;
     bool exact;

@@ -106,7 +106,7 @@ class Matcher {
   enum class By : uint8_t { first, last, number };
   template <class Take>
   static void for_each_range(const Rule& rule, Take take);
-  void append_boxes(const Rule& rule, Node box, std::vector<Node>& items) const;
+  void append_boxes(const Rule& rule, const Node& box, std::vector<Node>& items) const;
   static Node around(std::span<const Node> nodes);
   static double share(const Node& part, const Node& whole);
   static double cost(std::span<const Node> items, const Node& whole, By by);
