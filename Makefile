@@ -39,7 +39,8 @@ COVERAGE ?=
 B = build$(if $(COVERAGE),/coverage,$(if $(SANITIZE),/$(subst $() ,-,$(subst $(comma),-,$(SANITIZE)))))
 comma := ,
 
-WARNINGS = -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror
+# psabi: a note on GCC before 4.6, whose objects nothing here is linked with.
+WARNINGS = -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wno-psabi -Werror
 # initial-exec: a thread-local must not call the allocator from inside a hook.
 # No _FORTIFY_SOURCE: the hooks define the _chk functions themselves.
 # A checked build is not optimised: nothing is optimised away before it is checked, and it compiles
