@@ -34,10 +34,11 @@ namespace gaiter::keyring {
 
 using Kind = Error::Kind;
 
-// A directory that goes with the test.
+// A directory that goes with the test. What is made in it has the modes that are asked for.
 class Scratch {
  public:
   Scratch() {
+    umask(022);
     char name[] = "/tmp/gaiter-test-XXXXXX";
     path_ = mkdtemp(name) != nullptr ? name : "/nonexistent";
   }

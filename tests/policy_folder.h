@@ -17,6 +17,7 @@ namespace gaiter::policy {
 class Folder {
  public:
   Folder() {
+    umask(022);  // whatever the caller's: what is made here has the modes that are asked for
     char name[] = "/tmp/gaiter-policy-XXXXXX";
     if (!mkdtemp(name)) abort();
     path_ = name;

@@ -170,7 +170,7 @@ void import_refuses_what_does_not_fit_the_usage(void**) {
   refused(Usage::personal, leaf.certificate_pem + ca.key_pem, "fits none");
   refused(Usage::site, leaf.certificate_pem + leaf.key_pem, "a site is somebody else");
   refused(Usage::ca, ca.certificate_pem + leaf.certificate_pem, "CN=leaf");
-  refused(Usage::ca, "", "no PEM block");
+  refused(Usage::ca, "", "is empty");
   refused(Usage::ca, std::string(2 << 20, 'x'), "longer than 1 MiB");
   assert_refused(import_entry(fresh.keyring, "keyring.conf", Usage::ca, ca.certificate_pem, false),
                  Kind::invalid, "is no label");

@@ -7,10 +7,10 @@ import time
 
 class Inline:
     """Speaks Redis's inline protocol. With `ca`, in TLS, which must verify; `identity` is a
-    (certificate file, key file) pair."""
+    (certificate file, key file) pair. Waits for an answer `timeout` seconds at most."""
 
-    def __init__(self, port, ca=None, identity=None, session=None, version=None):
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=15)
+    def __init__(self, port, ca=None, identity=None, session=None, version=None, timeout=15):
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=timeout)
         self.context = None
         if ca is None:
             return

@@ -92,7 +92,8 @@ def test_a_missing_certificate_is_no_outage(redis, ports, server_side, ca):
     assert monitored(server_side)[0]["cause"] == "local"  # at listen(2) already
     assert pinged(port) == b"+PONG"
     assert '"nobody"' in monitored(server_side, 2)[1]["reason"]
-    assert pinged(port, ca=ca) is None
+    assert pinged(port, ca=ca, timeout=2) is None  # Redis waits for the end of a line
+    assert '"nobody"' in monitored(server_side, 3)[2]["reason"]
     server_side.nothing_refused()
 
 
