@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "keyring/public_key.h"
+
 namespace gaiter::keyring {
 
 namespace {
@@ -53,7 +55,9 @@ bool is_self_signed(const X509* certificate) { return names_fit(certificate, cer
 
 bool bring_leaf_forward(std::vector<CertificatePtr>& certificates, const EVP_PKEY* key) {
   const auto fits_key = [&](const CertificatePtr& candidate) {
-    return X509_check_private_key(candidate.get(), key) == 1;
+    if (X509_get0_pubkey(candidate.get()) != nullptr)
+      return X509_check_private_key(candidate.get(), key) == 1;
+    return key_fingerprint(X509_get_X509_PUBKEY(candidate.get())) == key_fingerprint(key);
   };
   const auto issued_none = [&](const CertificatePtr& candidate) {
     return std::ranges::none_of(certificates, [&](const CertificatePtr& other) {

@@ -9,6 +9,7 @@
 #include "keyring/ocsp.h"
 #include "keyring/passphrase.h"
 #include "keyring/pem.h"
+#include "keyring/undecoded_keys.h"
 
 namespace gaiter::keyring {
 namespace {
@@ -87,9 +88,11 @@ void read_ocsp_response(const Directory& entry, EntryFiles& files) {
   }
 }
 
-Result<KeyPtr> read_key(const Directory& entry, const AskPassphrase& ask) {
+Result<KeyPtr> read_key(const Directory& entry, const AskPassphrase& ask, Depth depth) {
   auto content = read_part(entry, key_pem, Guard::read);
   if (!content) return pass_on(content);
+  // OpenSSL then falls back to what it had before there were providers.
+  const KeysUndecoded leave(depth == Depth::fit);
   return parse_key(*content, entry.path_of(key_pem), ask);
 }
 
@@ -124,15 +127,16 @@ Result<EntryFiles> read_opened(const Directory& entry, Depth depth, const AskPas
                                           ", then: gaiter keyring receive LABEL FILE");
   }
 
-  auto certificates = read_certificates(
-      entry, certificate_pem, depth == Depth::listing ? PublicKeys::leave : PublicKeys::decode);
+  const bool looks_only = depth == Depth::listing || depth == Depth::fit;
+  auto certificates = read_certificates(entry, certificate_pem,
+                                        looks_only ? PublicKeys::leave : PublicKeys::decode);
   if (!certificates) return pass_on(certificates);
   files.certificates = *std::move(certificates);
-  if (depth == Depth::key) {
+  if (depth >= Depth::fit) {
     if (!files.has_key) {
       return fail(Error::Kind::invalid, entry.path + " holds no private key (" + key_pem + ")");
     }
-    auto key = read_key(entry, ask);
+    auto key = read_key(entry, ask, depth);
     if (!key) return pass_on(key);
     files.key = *std::move(key);
   }
@@ -140,7 +144,7 @@ Result<EntryFiles> read_opened(const Directory& entry, Depth depth, const AskPas
   if (files.key != nullptr || files.conf.usage != Usage::ca) {
     if (auto ordered = put_in_order(files); !ordered) return pass_on(ordered);
   }
-  if (depth == Depth::key) read_ocsp_response(entry, files);
+  if (depth >= Depth::fit) read_ocsp_response(entry, files);
   return files;
 }
 

@@ -23,9 +23,11 @@ struct EntryFiles {
   std::string file;                    // that of the certificates; absolute
 };
 
-// How much of an entry to read; each includes those before it. `listing` has certificates
-// whose public keys are not decoded (PublicKeys::leave); `key` is all that a handshake needs.
-enum class Depth { conf, listing, certificates, key };
+// How much of an entry to read. `listing` has certificates whose public keys are not decoded
+// (PublicKeys::leave); `key` is all that a handshake needs. `fit` reads as much and is much
+// quicker, but good for looking at alone: public keys are not decoded, and OpenSSL's providers
+// do not know the private one.
+enum class Depth { conf, listing, certificates, fit, key };
 
 // Reads the entry `label`, which must be a valid label. A writer that replaces
 // the entry meanwhile is no error: the result is the old or the new entry, never

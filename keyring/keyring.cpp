@@ -145,9 +145,9 @@ void complete_chain(Identity& identity, Authorities& authorities) {
   }
 }
 
-Result<Identity> load(const Repository& repository, const std::string& label,
+Result<Identity> load(const Repository& repository, const std::string& label, Depth depth,
                       Authorities& authorities) {
-  auto files = read_labelled(repository, label, Depth::key);
+  auto files = read_labelled(repository, label, depth);
   if (!files) return pass_on(files);
   if (!files->conf.trusted) {
     return fail(Error::Kind::invalid, "entry \"" + label + "\" in " + repository.path() +
@@ -228,7 +228,7 @@ Result<Identity> Keyring::identity(std::string_view label) const {
     name = *std::move(implied);
   }
   Authorities authorities(**repository);
-  return load(**repository, name, authorities);
+  return load(**repository, name, Depth::key, authorities);
 }
 
 Result<void> for_each_identity(
@@ -237,7 +237,12 @@ Result<void> for_each_identity(
   const auto repository = open_repository(keyring);
   if (!repository) return std::unexpected(repository.error());
   Authorities authorities(**repository);
-  for (const std::string& label : labels) visit(label, load(**repository, label, authorities));
+  for (const std::string& label : labels) {
+    auto identity = load(**repository, label, Depth::fit, authorities);
+    // What is wrong is for the exact way to say.
+    if (!identity) identity = load(**repository, label, Depth::key, authorities);
+    visit(label, identity);
+  }
   return {};
 }
 

@@ -52,10 +52,10 @@ class Pkcs12Repository : public Repository {
     files.conf.origin = path_;
     files.has_key = item.key != nullptr;
     for (const CertificatePtr& one : item.certificates) files.certificates.push_back(share(one));
-    if (depth == Depth::key && item.key == nullptr) {
+    if (depth >= Depth::fit && item.key == nullptr) {
       return fail(Error::Kind::invalid, path_ + " holds no private key for \"" + label + "\"");
     }
-    if (depth == Depth::key) files.key = share(item.key);
+    if (depth >= Depth::fit) files.key = share(item.key);
     return files;
   }
 

@@ -30,7 +30,7 @@ class SystemRepository : public Repository {
     files.conf = {.usage = Usage::ca, .trusted = true, .origin = bundle_, .connected = {}};
     files.file = bundle_;
     if (depth == Depth::conf) return files;
-    if (depth == Depth::key) {
+    if (depth >= Depth::fit) {
       return fail(Error::Kind::invalid, path_ + " holds certificates of CAs, and no key");
     }
     const size_t slash = bundle_.rfind('/');

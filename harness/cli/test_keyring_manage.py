@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from harness.cli.command import run
-from harness.cli.keyring_fixture import Keyring, make_request
+from harness.cli.keyring_fixture import Keyring, make_request, openssl
 from harness.lib.pki import issue
 
 pytestmark = pytest.mark.tls_only
@@ -179,6 +179,26 @@ def test_audit_finds_what_is_wrong(keyring, tmp_path):
     assert has(found, "warning", "good", "neither in its chain nor in the keyring")
     text = keyring("audit")
     assert text.code == 2 and "error: old: " in text.out and "warning: soon: " in text.out
+
+
+@pytest.mark.parametrize("key", ["ec-p256", "ec-p384", "rsa-2048", "ed25519"])
+def test_audit_knows_which_key_fits(keyring, tmp_path, key):
+    keyring.good("ca", "create", "house")
+    for label in ("web", "other"):
+        keyring.good("create", label, "--dns", f"{label}.internal", "--key", key)
+    assert "nothing to complain of" in keyring.good("audit").out
+    other = keyring.key("other").read_bytes()
+    keyring.key("web").write_bytes(other)
+    audit = keyring("audit")
+    assert audit.code == 2 and "web/key.pem does not belong to" in audit.out
+    # As openssl wrote it before PKCS#8, and one that is cut off.
+    keyring.key("web").write_bytes(other[:len(other) // 2] + b"\n")
+    assert "web/key.pem holds a malformed" in keyring("audit").out
+    if key != "ed25519":
+        old = openssl("pkey", "-in", keyring.key("other"), "-traditional")
+        keyring.key("other").write_text(old)
+        lines = keyring("audit").out.splitlines()
+        assert len(lines) == 1 and "other" not in lines[0], lines
 
 
 def test_audit_warns_with_exit_1(keyring, tmp_path):
