@@ -52,6 +52,22 @@ def test_passwd_encrypts_for_services(keyring, secret):
     assert "ENCRYPTED" not in keyring.key("web").read_text()
 
 
+def test_a_former_key_of_a_ca_is_encrypted_too(keyring, secret):
+    keyring.good("ca", "create", "house")
+    keyring.good("crl")
+    file = secret("secret", "sesame")
+    keyring.good("passwd", "--passphrase-file", file, "--for-services", file)
+    keyring.good("rekey", "house")
+    keyring.good("rollover", "house")
+    [former] = (keyring.path / "house").glob("previous-key-*.pem")
+    assert former.read_text().startswith("-----BEGIN ENCRYPTED PRIVATE KEY-----")
+    assert keyring.good("crl").out.count("BEGIN X509 CRL") == 2
+    assert "2 private keys" in keyring.good("passwd", "--decrypt").out
+    assert former.read_text().startswith("-----BEGIN PRIVATE KEY-----")
+    assert former.stat().st_mode & 0o777 == 0o600
+    assert keyring.good("crl").out.count("BEGIN X509 CRL") == 2
+
+
 def test_passwd_changes_the_passphrase(keyring, secret, tmp_path):
     keyring.good("create", "web", "--dns", "web")
     old, new = secret("old", "sesame"), secret("new", "open")
