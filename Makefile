@@ -14,13 +14,14 @@ DEMO_PACKAGES = redis-server redis-tools openssl python3
 LANGUAGE_PACKAGES = cargo default-jdk-headless erlang-base gawk gfortran ghc gnat gnucobol3 \
   guile-3.0 libboost-dev libghc-network-dev librust-tokio-dev lua-socket lua5.4 nodejs \
   ocaml-nox perl php-cli ruby rustc sbcl tcl
-DAEMON_PACKAGES = apache2-bin distcc dovecot-imapd ejabberd exim4-daemon-light git haproxy \
+DAEMON_PACKAGES = amqp-tools apache2-bin distcc dovecot-imapd ejabberd exim4-daemon-light git haproxy \
   inetutils-inetd inetutils-telnet inetutils-telnetd iperf3 ldap-utils libjetty9-java lighttpd \
   mariadb-client-core mariadb-server-core mosquitto mosquitto-clients rsync slapd tomcat10-common \
   vsftpd $(UNPACKED_NEED)
-# Those that exclude one of the above are unpacked below build/, with what they need installed.
-UNPACKED_PACKAGES = postfix xinetd
-UNPACKED_NEED = libdb5.3 libicu72 libnsl2 libsasl2-2 libtirpc3 libwrap0
+# Those that exclude one of the above, or would start as the system's own, are unpacked below build/,
+# with what they need installed.
+UNPACKED_PACKAGES = postfix rabbitmq-server xinetd
+UNPACKED_NEED = erlang-eldap erlang-parsetools libdb5.3 libicu72 libnsl2 libsasl2-2 libtirpc3 libwrap0
 ISSUE_PACKAGES = fakechroot fakeroot libcap2-bin libfaketime libgoogle-perftools4 libjemalloc2 \
   libmimalloc2.0 libtcmalloc-minimal4 musl-tools openssh-server python3-uvicorn
 TEST_PACKAGES = $(DEMO_PACKAGES) busybox-static gdb libcmocka-dev mold \
