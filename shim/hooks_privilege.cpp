@@ -12,10 +12,13 @@
 #include "shim/decision.h"
 #include "shim/hooks.h"
 #include "shim/process.h"
+#include "shim/relay_nursery.h"
 #include "shim/tcp.h"
 
 namespace gaiter::shim {
 namespace {
+
+constexpr auto unchanged = static_cast<uid_t>(-1);
 
 constinit std::atomic<bool> inherited_are_known = false;
 
@@ -76,6 +79,7 @@ int hook_chroot(const char* path) {
 
 int hook_setuid(uid_t user) {
   read_keys();
+  relay_nursery::prepare_for(user);
   return real::setuid(user);
 }
 
@@ -86,10 +90,12 @@ int hook_seteuid(uid_t effective) {
 
 int hook_setreuid(uid_t real_user, uid_t effective) {
   read_keys();
+  if (real_user != unchanged && effective != unchanged) relay_nursery::prepare_for(effective);
   return real::setreuid(real_user, effective);
 }
 
 int hook_setresuid(uid_t real_user, uid_t effective, uid_t saved) {
   read_keys();
+  if (real_user != unchanged && effective != unchanged) relay_nursery::prepare_for(effective);
   return real::setresuid(real_user, effective, saved);
 }

@@ -1,7 +1,9 @@
 #include "shim/relay_nursery.h"
 
+#include <grp.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -10,9 +12,11 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
+#include <new>
 
 #include "shim/arena.h"
 #include "shim/connection.h"
@@ -41,8 +45,21 @@ struct Nursery {
   socklen_t length = 0;  // of that; 0 = there is none
   ucred credentials{};   // of who listens there
   uint32_t policy = 0;   // which one it knows
+  // Whose requests it is for, in memory that both see.
+  std::atomic<uid_t>* user = nullptr;
 };
 constinit Nursery nursery;
+
+bool share_user() {
+  if (nursery.user == nullptr) {
+    void* const memory = mmap(nullptr, sizeof *nursery.user, PROT_READ | PROT_WRITE,
+                              MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) return false;
+    nursery.user = new (memory) std::atomic<uid_t>;
+  }
+  nursery.user->store(geteuid());
+  return true;
+}
 
 bool choose_name() {
   std::array<uint8_t, 16> random;
@@ -113,12 +130,15 @@ SlotRef requested(const Request& request, int fd) {
   return connection != nullptr && connection->is_socket(fd) ? std::move(found) : SlotRef();
 }
 
-bool is_mine(int asked) {
+// Who is at the other end; nobody if that cannot be known.
+ucred peer_of(int fd) {
   ucred peer{};
   socklen_t length = sizeof peer;
-  return real::getsockopt(asked, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 &&
-         peer.uid == geteuid();
+  if (real::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0) return peer;
+  return {0, static_cast<uid_t>(-1), static_cast<gid_t>(-1)};
 }
+
+bool is_mine(int asked) { return peer_of(asked).uid == geteuid(); }
 
 // Forks the relay that is asked for, and answers. The one who asks holds the connection
 // until then.
@@ -146,6 +166,18 @@ void answer(int asked) {
   real::close(asked);
 }
 
+// Before the first request is read: root's nursery turns into the user's. Not earlier, since
+// it would count among the user's processes when the program joins them (execve(2), EAGAIN).
+void become_servant(int asked) {
+  const uid_t user = nursery.user->load();
+  const ucred peer = peer_of(asked);
+  if (geteuid() == user || peer.uid != user) return;
+  if (setgroups(0, nullptr) != 0 || setresgid(peer.gid, peer.gid, peer.gid) != 0 ||
+      real::setresuid(user, user, user) != 0) {
+    real::_exit(1);
+  }
+}
+
 [[noreturn]] void serve(int listener, int program) {
   stand_alone("gaiter-relays");
   let_go_of_all_but(listener, program);
@@ -156,7 +188,10 @@ void answer(int asked) {
     if (real::poll(both, 2, -1) < 0) continue;
     if (both[0].revents != 0) {
       const int asked = real::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
-      if (asked >= 0) answer(asked);
+      if (asked >= 0) {
+        become_servant(asked);
+        answer(asked);
+      }
     }
     if (both[1].revents != 0) real::_exit(0);
   }
@@ -170,7 +205,7 @@ bool begin() {
   nursery.policy = live::generation();
   const int program = static_cast<int>(::syscall(SYS_pidfd_open, getpid(), 0));
   const int listener = real::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-  bool begun = program >= 0 && listener >= 0 && choose_name() &&
+  bool begun = program >= 0 && listener >= 0 && share_user() && choose_name() &&
                bind(listener, address(), nursery.length) == 0 &&
                real::listen(listener, SOMAXCONN) == 0;
   if (begun) {
@@ -184,10 +219,8 @@ bool begin() {
 
 // Whether it is the nursery that `fd` is connected to.
 bool is_nursery(int fd) {
-  ucred peer{};
-  socklen_t length = sizeof peer;
-  return real::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 &&
-         peer.pid == nursery.credentials.pid && peer.uid == nursery.credentials.uid;
+  const ucred peer = peer_of(fd);
+  return peer.pid == nursery.credentials.pid && peer.uid == nursery.credentials.uid;
 }
 
 bool ask(int to, const Request& request, int fd, int end) {
@@ -212,13 +245,19 @@ bool ask(int to, const Request& request, int fd, int end) {
 }  // namespace
 
 void prepare(const rlimit& limit) {
-  if (limit.rlim_cur > 1 || nursery.length != 0 || geteuid() == 0) return;
+  if (limit.rlim_cur > 1 || nursery.length != 0) return;
   const int saved_errno = errno;
   if (!process::memory_is_borrowed() && has_rules() && !begin()) nursery.length = 0;
   errno = saved_errno;
 }
 
-bool exists() { return nursery.length != 0; }
+void prepare_for(uid_t user) {
+  if (nursery.length != 0 && geteuid() == 0 && !process::memory_is_borrowed())
+    nursery.user->store(user);
+}
+
+// Root may fork.
+bool exists() { return nursery.length != 0 && geteuid() != 0; }
 
 bool fork_relay(int fd, int end) {
   const SlotRef slot = fd_table::find(fd);

@@ -3,18 +3,23 @@
 //
 // A nursery is a process of the fork family, forked before that limit holds, which
 // forks relays on request. Like a relay it is nobody's child, execs nothing, has the
-// program's rights of that moment, and ends with the program. The program keeps no
+// program's rights of that moment (if that was root, those of its next user, from the first
+// request on), and ends with the program. The program keeps no
 // descriptor for it: it asks on a local socket of an abstract name, and believes the
 // answer if the kernel names the one that was forked (SO_PEERCRED, unix(7)).
 #pragma once
 
 #include <sys/resource.h>
+#include <sys/types.h>
 
 namespace gaiter::shim::relay_nursery {
 
 // Before setrlimit(2) sets `limit` for RLIMIT_NPROC. Does nothing where the program may
-// go on forking, has the right to in spite of the limit, or has no rules.
+// go on forking or has no rules. Root may in spite of the limit, but not whom it becomes.
 void prepare(const rlimit& limit);
+
+// Before root becomes `user` for good.
+void prepare_for(uid_t user);
 
 // Whether there is one for this process.
 bool exists();

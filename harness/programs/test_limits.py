@@ -46,7 +46,7 @@ def test_a_limit_is_the_programs_own(processes, relay_to_echo, client_side, whic
 
 # A child that was there before serves what it is passed, if that is what it was told.
 PASSER = """
-import os, resource, socket, sys
+import os, pwd, resource, socket, sys
 ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
 if os.fork() == 0:
     while True:
@@ -57,6 +57,10 @@ if os.fork() == 0:
         connection.close()
 listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
 resource.setrlimit(resource.RLIMIT_NPROC, (1, 1))
+for name in sys.argv[2:]:
+    user = pwd.getpwnam(name)
+    os.setgid(user.pw_gid)
+    os.setuid(user.pw_uid)
 try:
     os._exit(os.fork())
 except BlockingIOError:
@@ -83,15 +87,16 @@ print(connection.recv(100).decode())
 
 
 @pytest.fixture
-def passer(processes, ports, relay, server_side_of, client_side):
+def passer(processes, ports, relay, server_side, server_side_of, client_side):
     """passer(user) starts a server that may not fork and passes on; gives its side, the relay to
-    it, and a function that asks it."""
-    def start(user):
-        side = server_side_of(user)
+    it, and a function that asks it. It is that user from the start, or as soon as it may not."""
+    def start(user, from_the_start=True):
+        side = server_side_of(user) if from_the_start else server_side
         port = ports.free()
         side.inbound(port)
-        server = processes.start([peers.PYTHON, "-I", "-c", PASSER, port], user=user,
-                                 environment=side.environment())
+        server = processes.start(
+            [peers.PYTHON, "-I", "-c", PASSER, port, *([] if from_the_start else [user])],
+            user=user if from_the_start else None, environment=side.environment())
         wait_listening(port, server)
         wire = relay(port, [SECRET.encode()])
         client_side.outbound(wire.port)
@@ -103,9 +108,10 @@ def passer(processes, ports, relay, server_side_of, client_side):
     return start
 
 
-def test_a_connection_is_passed_on_where_no_process_may_be_made(passer):
+@pytest.mark.parametrize("from_the_start", [True, False], ids=["user", "root-before"])
+def test_a_connection_is_passed_on_where_no_process_may_be_made(passer, from_the_start):
     """As Dovecot's login processes do, which make sure of it by its inode."""
-    side, _, wire, ask = passer("games")
+    side, _, wire, ask = passer("games", from_the_start)
     for _ in range(3):
         assert ask() == ["passed " + SECRET, "same and more", ""]
     side.nothing_refused()
