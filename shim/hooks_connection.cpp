@@ -161,6 +161,13 @@ int adopt_accepted(int fd, Address& remote, int flags) {
   return fd;
 }
 
+// What would move, transform or count bytes past the record layer.
+bool is_bypass(int level, int name) {
+  if (level == SOL_SOCKET) return name == SO_ZEROCOPY || name == SO_PEEK_OFF;
+  if (level != IPPROTO_TCP) return false;
+  return name == TCP_ULP || name == TCP_FASTOPEN_CONNECT || name == TCP_REPAIR || name == TCP_INQ;
+}
+
 }  // namespace
 }  // namespace gaiter::shim
 
@@ -318,6 +325,8 @@ int hook_getsockopt(int fd, int level, int name, void* value, socklen_t* length)
     std::memcpy(value, &mark, std::min<size_t>(*length, sizeof mark));
     return 0;
   }
+  if (level == IPPROTO_TCP && name == TCP_ZEROCOPY_RECEIVE && Protected(fd))
+    return fail_with(EOPNOTSUPP);
   if (level != SOL_SOCKET || name != SO_ERROR || !fd_table::has(fd) || !may_be_memory(value) ||
       !may_be_memory(length) || static_cast<int>(*length) < static_cast<int>(sizeof(int))) {
     return real::getsockopt(fd, level, name, value, length);
@@ -358,9 +367,7 @@ int hook_setsockopt(int fd, int level, int name, const void* value, socklen_t le
       as_relay_end(fd_table::find(fd)) != nullptr) {
     return 0;
   }
-  // What would send or transform bytes past the record layer.
-  const bool bypass = (level == IPPROTO_TCP && (name == TCP_ULP || name == TCP_FASTOPEN_CONNECT)) ||
-                      (level == SOL_SOCKET && name == SO_ZEROCOPY);
-  if (bypass && as_connection(fd_table::find(fd)) != nullptr) return fail_with(EOPNOTSUPP);
+  if (is_bypass(level, name) && as_connection(fd_table::find(fd)) != nullptr)
+    return fail_with(EOPNOTSUPP);
   return real::setsockopt(fd, level, name, value, length);
 }

@@ -66,6 +66,7 @@ def test_the_ways_around(processes, relay_to_echo, client_side, program):
         "dprintf echoed", "aio_write ENOSYS", "lio_listio ENOSYS", "io_submit EINVAL",
         "io_uring ENOSYS", "io_uring-by-name ENOSYS", "splice EINVAL", "syscall-splice EINVAL",
         "splice-from EINVAL", "tee EINVAL", "vmsplice EBADF", "copy_file_range EINVAL",
+        "options refused",
         "dlopen echoed", "deepbind echoed", "dlmopen refused",
         "base opened", "peer 0", "stream echoed"]
     assert [event.get("errno") for event in client_side.log.refused()] == [

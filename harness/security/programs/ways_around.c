@@ -8,6 +8,7 @@
 #include <linux/aio_abi.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -95,6 +96,24 @@ static long by_a_library(int mode) {
   return result;
 }
 
+// Options by which the kernel would move the bytes, or tell where they are.
+static const char* options(void) {
+  static const int names[][2] = {{SOL_SOCKET, SO_ZEROCOPY}, {SOL_SOCKET, SO_PEEK_OFF},
+                                 {IPPROTO_TCP, TCP_ULP},    {IPPROTO_TCP, TCP_REPAIR},
+                                 {IPPROTO_TCP, TCP_INQ},    {IPPROTO_TCP, TCP_FASTOPEN_CONNECT}};
+  int value = 1;
+  for (size_t i = 0; i < sizeof names / sizeof *names; ++i) {
+    if (setsockopt(fd, names[i][0], names[i][1], &value, sizeof value) == 0 || errno != EOPNOTSUPP)
+      return "taken";
+  }
+  struct tcp_zerocopy_receive pages = {0};
+  socklen_t size = sizeof pages;
+  return getsockopt(fd, IPPROTO_TCP, TCP_ZEROCOPY_RECEIVE, &pages, &size) != 0 &&
+                 errno == EOPNOTSUPP
+             ? "refused"
+             : "taken";
+}
+
 int main(int count, char** words) {
   if (count != 3) return 2;
   secret = words[2];
@@ -121,6 +140,7 @@ int main(int count, char** words) {
   errno = -by_name(4, &ring, 0);
   say("io_uring-by-name", errno != 0 ? -1 : 0);
   by_pipes();
+  printf("options %s\n", options());
   say("dlopen", by_a_library(RTLD_NOW));
   say("deepbind", by_a_library(RTLD_NOW | RTLD_DEEPBIND));
   if (dlmopen(LM_ID_NEWLM, "libplugin.so", RTLD_NOW) == NULL)
