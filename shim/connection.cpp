@@ -123,6 +123,11 @@ uint64_t cookie_of(int fd) {
 
 void Connection::identify(int fd) { cookie_ = cookie_of(fd); }
 
+int Connection::still(int fd) const {
+  const int number = fd_table::number_for(*this, fd);
+  return number >= 0 ? number : fd;
+}
+
 bool Connection::is_socket(int fd) const { return cookie_ == 0 || cookie_ == cookie_of(fd); }
 
 bool Connection::begin_connect(ActiveRule& rule, std::string server_name, const sockaddr* remote) {

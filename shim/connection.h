@@ -56,8 +56,12 @@ struct Reading {
   // whole record waits that was not opened yet.
   enum class Hint : uint8_t { nothing, unsure, something };
   std::atomic<Hint> hint{Hint::nothing};
-  bool ended = false;                  // close_notify came, or FIN where that is allowed
-  std::atomic<bool> shut{false};       // by the program's own shutdown(2): see stop_reading()
+  bool ended = false;                    // close_notify came, or FIN where that is allowed
+  std::atomic<bool> shut{false};         // by the program's own shutdown(2): see stop_reading()
+  std::atomic<bool> kernel_shut{false};  // and the kernel was told
+  // Both streams have ended in order. A reset that comes yet is the answer to a close_notify
+  // by a socket that is closed, or shut both ways: it would have taken a FIN.
+  std::atomic<bool> parted{false};
   bool cut_off = false;                // FIN without close_notify
   int error = 0;                       // of recv(2), not told to the program yet
   bool told = false;                   // a reset, by SO_ERROR: TCP then just says the end
@@ -240,6 +244,8 @@ class Connection : public Slot {
   // must be woken (false): it would answer the peer's close_notify, which to it is data
   // that comes too late, with a reset.
   bool stop_reading();
+  // The FIN of shutdown(2), and what that returns.
+  int end_stream(int fd);
   // Before the kernel closes the last descriptor: flushes, says close_notify, and
   // waits no longer than `until` (process::now()) for TCP to take it.
   // Whether close_notify was said now and has left.
@@ -286,6 +292,8 @@ class Connection : public Slot {
   void break_off(int fd, const char* cause, const char* reason);
   void fail(int error);
 
+  // `fd`, or another number if that was closed while a call was asleep.
+  int still(int fd) const;
   bool ensure_inbox();
   void recover_input(int fd);
   void settle_inbox();
@@ -400,6 +408,11 @@ class CallDeadline {
   const int option_;
   const int64_t began_;  // 0: nobody uses timeouts
 };
+
+// The kernel's TCP_ESTABLISHED and so on.
+uint8_t tcp_state(int fd);
+// Whether the peer has ended TCP, or it is broken.
+bool has_sent_fin(int fd);
 
 // Whether calls on `fd` would block by themselves.
 bool is_blocking(int fd);

@@ -72,6 +72,7 @@ bool Connection::gather(int fd, size_t wanted, int flags) {
     }
     const size_t room = inbox.capacity - inbox.plain_length - inbox.cipher_length;
     if (room == 0) return true;
+    if (asked) fd = still(fd);
     const bool may_wait = (flags & MSG_DONTWAIT) == 0 && (!enough || all) && !reading_.shut;
     const bool flushed = may_wait && writing_.urgent.load(std::memory_order_relaxed);
     if (flushed && !await_input(fd, some)) return some;
@@ -136,6 +137,7 @@ int Connection::take_read_error(int fd) {
   int taken = guard.held() ? std::exchange(reading_.error, 0) : 0;
   socklen_t length = sizeof taken;
   if (taken == 0) real::getsockopt(fd, SOL_SOCKET, SO_ERROR, &taken, &length);
+  if (reading_.parted) taken = 0;
   if (!guard.held()) return taken;
   // Only of what ends a connection: behind any other error (an unreachable network, for
   // one) a forged FIN would pass for the true end.

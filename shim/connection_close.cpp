@@ -1,5 +1,8 @@
 // The end of a connection: shutdown(2), and what must be said before close(2).
+#include <linux/sockios.h>
+#include <netinet/tcp.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 
 #include <cerrno>
 
@@ -13,6 +16,22 @@
 
 namespace gaiter::shim {
 
+namespace {
+
+bool has_taken_all(int fd) {
+  int unacknowledged = 0;
+  return real::ioctl(fd, SIOCOUTQ, &unacknowledged) == 0 && unacknowledged == 0;
+}
+
+// What shutdown(2) gives where nothing is left for it to do: without a peer, ENOTCONN.
+int peer_is_there(int fd) {
+  sockaddr_storage peer;
+  socklen_t length = sizeof peer;
+  return getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &length);
+}
+
+}  // namespace
+
 int Connection::shut_down(int fd, int how) {
   if (state() == State::fresh || state() == State::failed || is_undecided())
     return real::shutdown(fd, how);
@@ -23,31 +42,48 @@ int Connection::shut_down(int fd, int how) {
   // close_notify can only be said in a connection that is secure.
   if (state() != State::open && secure(fd, 0, SO_SNDTIMEO) != 0 && errno == EAGAIN)
     return real::shutdown(fd, how);
+  const uint8_t tcp = tcp_state(fd);
+  // Nobody is left to say anything to, and the reason is the program's to learn.
+  if (tcp == TCP_CLOSE) return real::shutdown(fd, how);
+  const bool parts =
+      how != SHUT_RD && tcp == TCP_CLOSE_WAIT && !output_waits() && has_taken_all(fd);
   const bool said =
       how != SHUT_RD && say_goodbye(fd, is_blocking(fd) ? process::now() + close_timeout() : 0);
+  if (said && parts) reading_.parted = true;
   if (how != SHUT_RD) writing_.shut = true;
   // To the kernel every shutdown(2) is an edge.
   struct Edge {
     Connection& connection;
     ~Edge() { epoll_shut_down(connection); }
   } const edge{*this};
-  const bool kernel_knows = how != SHUT_WR && !stop_reading();
+  int result = 0;
+  if (how != SHUT_WR && !stop_reading()) {
+    reading_.kernel_shut = true;
+    if (how == SHUT_RD && writing_.shut) reading_.parted = true;
+    result = real::shutdown(fd, SHUT_RD);
+  } else if (how == SHUT_RD) {
+    result = peer_is_there(fd);
+  }
+  if (how == SHUT_RD) return result;
   // The FIN goes behind what the socket did not take yet, whenever that leaves.
   LockGuard guard(writing_.lock, false);
-  if (how != SHUT_RD && guard.held() && writing_.outbox.urgent() && !writing_.sending) {
+  if (guard.held() && writing_.outbox.urgent() && !writing_.sending) {
     writing_.finish = true;
     epoll_outbox_waits(*this);
-    return kernel_knows ? real::shutdown(fd, SHUT_RD) : 0;
+    return result;
   }
-  if (how == SHUT_RD && !kernel_knows) {
-    sockaddr_storage peer;  // without one there is nothing to shut: ENOTCONN
-    socklen_t length = sizeof peer;
-    return getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &length);
-  }
-  if (real::shutdown(fd, kernel_knows || how == SHUT_WR ? how : SHUT_WR) == 0) return 0;
-  // A peer that has shut both directions answers our close_notify with a reset, where it
-  // would have taken our FIN.
-  return said && errno == ENOTCONN ? 0 : -1;
+  if (end_stream(fd) == 0) return result;
+  return said && errno == ENOTCONN ? 0 : -1;  // see Reading::parted
+}
+
+// Once the FIN has left, a kernel that knows of SHUT_RD answers whatever still comes with a
+// reset, the peer's close_notify as well. Ours has told of the end; the FIN waits for the
+// peer's, or close(2).
+int Connection::end_stream(int fd) {
+  const bool wakes = reading_.other_pollers != 0;  // by POLLHUP alone
+  if (reading_.kernel_shut && writing_.ended && !wakes && !has_sent_fin(fd))
+    return peer_is_there(fd);
+  return real::shutdown(fd, SHUT_WR);
 }
 
 bool Connection::stop_reading() {

@@ -58,7 +58,7 @@ bool Connection::flush(int fd, int flags, int64_t until) {
   release_outbox();
   if (writing_.finish) {
     writing_.finish = false;
-    real::shutdown(fd, SHUT_WR);
+    end_stream(fd);
   }
   return true;
 }
@@ -66,7 +66,8 @@ bool Connection::flush(int fd, int flags, int64_t until) {
 // send(2) without SIGPIPE.
 ssize_t Connection::send_sealed(int fd, const uint8_t* data, size_t length, int flags) {
   // A number that was closed meanwhile may lead to another connection by now.
-  if (!fd_table::leads_to(fd, *this)) {
+  fd = fd_table::number_for(*this, fd);
+  if (fd < 0) {
     errno = EBADF;
     return -1;
   }
@@ -89,7 +90,7 @@ ssize_t Connection::send_sealed(int fd, const uint8_t* data, size_t length, int 
 ssize_t Connection::send_until(int fd, const uint8_t* data, size_t length, int flags,
                                int64_t until) {
   size_t total = 0;
-  for (;;) {
+  for (;; fd = still(fd)) {
     const ssize_t sent = send_sealed(fd, data + total, length - total, flags | MSG_DONTWAIT);
     if (sent > 0) total += static_cast<size_t>(sent);
     if (total == length || (sent < 0 && errno != EAGAIN)) break;

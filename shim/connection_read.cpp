@@ -35,15 +35,19 @@ size_t wire_size(size_t room) {
   return std::max(room + records * record_overhead, engine::max_record_length);
 }
 
-// Whether the peer has ended TCP, or it is broken.
-bool has_sent_fin(int fd) {
+}  // namespace
+
+uint8_t tcp_state(int fd) {
   uint8_t state = TCP_CLOSE;  // the first member of tcp_info
   socklen_t length = sizeof state;
   real::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &state, &length);
-  return state != TCP_ESTABLISHED && state != TCP_FIN_WAIT1 && state != TCP_FIN_WAIT2;
+  return state;
 }
 
-}  // namespace
+bool has_sent_fin(int fd) {
+  const uint8_t state = tcp_state(fd);
+  return state != TCP_ESTABLISHED && state != TCP_FIN_WAIT1 && state != TCP_FIN_WAIT2;
+}
 
 bool Connection::ensure_inbox() {
   engine::Inbox& inbox = reading_.inbox;
@@ -93,7 +97,8 @@ ssize_t Connection::fill(int fd, size_t wanted, int flags) {
   }
   const size_t room = std::min<size_t>(wanted, inbox.capacity - end);
   // A number that was closed meanwhile may lead to another connection by now.
-  if (room == 0 || !fd_table::leads_to(fd, *this)) {
+  fd = fd_table::number_for(*this, fd);
+  if (room == 0 || fd < 0) {
     errno = room == 0 ? ENOBUFS : EBADF;
     return -1;
   }
@@ -113,6 +118,7 @@ ssize_t Connection::fill(int fd, size_t wanted, int flags) {
     errno = EAGAIN;  // shutdown(SHUT_RD) woke us; what comes after it can still be read
     got = -1;
   }
+  if (got < 0 && reading_.parted && errno == ECONNRESET) got = 0;
   if (got < 0 && errno != EAGAIN && errno != EINTR) reading_.error = errno;
   reading_.drained = got < static_cast<ssize_t>(room);
   if (got >= 0) reading_.fetched = true;
@@ -229,6 +235,7 @@ ssize_t Connection::read_locked(int fd, LockResult lock, IovCursor& sink, int fl
       errno = ENOMEM;
       return total != 0 ? static_cast<ssize_t>(total) : -1;
     }
+    if (has_waited) fd = still(fd);
     const bool may_wait = (flags & MSG_DONTWAIT) == 0 && total < least && !reading_.shut;
     if (may_wait && writing_.urgent.load(std::memory_order_relaxed)) {
       if (!await_input(fd, total != 0)) return total != 0 ? static_cast<ssize_t>(total) : -1;

@@ -55,6 +55,7 @@ uint32_t Connection::ready(int fd, uint32_t wanted, uint32_t kernel, const Regis
   }
   if (now == State::failed) return (wanted & (in_bits | out_bits)) | POLLERR | POLLHUP;
 
+  if (reading_.parted) kernel &= ~uint32_t{POLLERR};
   uint32_t visible = kernel & (always_bits | (wanted & (POLLPRI | POLLRDHUP)));
   if ((wanted & (in_bits | POLLRDHUP)) != 0) {
     const Reading::Hint hint = read_hint();
@@ -80,7 +81,8 @@ uint32_t Connection::ready(int fd, uint32_t wanted, uint32_t kernel, const Regis
   }
   visible |= kernel & wanted & out_bits;
   if (writing_.shut) visible |= wanted & out_bits;
-  if (reading_.shut && writing_.shut) visible |= POLLHUP;
+  // The peer's FIN may come much later than its close_notify: see end_stream().
+  if ((reading_.shut || reading_.ended) && writing_.shut) visible |= POLLHUP;
   // Reading ahead took it from the kernel before the program could.
   if (reading_.error != 0) visible |= POLLERR;
   errno = saved_errno;

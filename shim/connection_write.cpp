@@ -225,6 +225,7 @@ ssize_t Connection::write_locked(int fd, LockResult lock, IovCursor& from, size_
   size_t total = 0;
   size_t pace = batch_plaintext;
   while (length != 0) {
+    if (has_waited) fd = still(fd);
     Batch batch(std::min(length, pace));
     if (batch.data() == nullptr) {
       errno = ENOMEM;
@@ -295,6 +296,7 @@ ssize_t Connection::transmit_file_locked(int fd, int in, off_t* offset, size_t c
   size_t pace = batch_plaintext;
   off_t at_offset = offset != nullptr ? *offset : 0;
   while (count != 0) {
+    if (has_waited) fd = still(fd);
     Batch batch(std::min(count, pace));
     if (batch.data() == nullptr) {
       errno = ENOMEM;

@@ -29,7 +29,7 @@ uint64_t token_mark() {
 }
 
 // The set's number in this process: as first seen, or a duplicate's. -1: none.
-int number_of(const EpollSet& set) { return usable_fd(set.fd, set); }
+int number_of(const EpollSet& set) { return fd_table::number_for(set, set.fd); }
 
 }  // namespace
 
@@ -245,14 +245,6 @@ bool note_deadline(EpollSet& set, int64_t deadline) {
 
 bool is_under_way(State state) {
   return state == State::pending || state == State::connecting || state == State::handshaking;
-}
-
-// A number of this process for what stands behind: the registered one, unless
-// that was closed and only a duplicate is left. -1: none.
-int usable_fd(int as_registered, const Slot& slot) {
-  if (fd_table::leads_to(as_registered, slot)) [[likely]]
-    return as_registered;
-  return fd_table::number_for(slot);
 }
 
 }  // namespace gaiter::shim::epoll

@@ -48,6 +48,5 @@ Registration* find_entry(const EpollSet& set, const Connection& connection, int 
 // True if the set's next deadline came nearer.
 bool note_deadline(EpollSet& set, int64_t deadline);
 bool is_under_way(State state);
-int usable_fd(int as_registered, const Slot& slot);
 
 }  // namespace gaiter::shim::epoll

@@ -245,7 +245,7 @@ bool epoll_adopt(Connection& connection) {
     if (!at->translated) continue;  // of a number that was closed: beyond reach for ever
     if (tell_kernel(*at, interest_of(*at)) != 0) {
       // Exclusive ones cannot be changed, only made anew.
-      const int epfd = usable_fd(at->set->fd, *at->set);
+      const int epfd = fd_table::number_for(*at->set, at->set->fd);
       if (errno != EINVAL || real::epoll_ctl(epfd, EPOLL_CTL_DEL, at->fd, nullptr) != 0 ||
           add_to_kernel(*at, epfd, interest_of(*at)) != 0) {
         return false;

@@ -8,6 +8,7 @@
 #include "shim/drain.h"
 #include "shim/epoll_registration.h"
 #include "shim/epoll_set.h"
+#include "shim/fd_table.h"
 #include "shim/process.h"
 #include "shim/real.h"
 
@@ -58,7 +59,7 @@ bool take_look(Registration& entry, const Harvest& harvest, Look& look) {
   look.entry = &entry;
   look.hold = SlotRef(entry.connection);
   look.connection = entry.connection;
-  look.fd = usable_fd(entry.fd, *entry.connection);
+  look.fd = fd_table::number_for(*entry.connection, entry.fd);
   look.wanted = entry.events;
   look.pending = std::exchange(entry.pending, 0);
   return look.fd >= 0;
@@ -332,7 +333,8 @@ void epoll_expire(EpollSet& set) {
         if (!is_under_way(state) || deadline == 0) continue;
         if (deadline > now) {
           note_deadline(set, deadline);
-        } else if ((fd = usable_fd(at->fd, *at->connection)) >= 0 && enter(*at->connection)) {
+        } else if ((fd = fd_table::number_for(*at->connection, at->fd)) >= 0 &&
+                   enter(*at->connection)) {
           connection = at->connection;
           hold = SlotRef(connection);
           break;

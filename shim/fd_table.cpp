@@ -129,7 +129,9 @@ bool leads_to(int fd, const Slot& slot) {
          (entry->load(std::memory_order_acquire) & ~goes_with_exec) == number_of(slot);
 }
 
-int number_for(const Slot& slot) {
+int number_for(const Slot& slot, int preferred) {
+  if (leads_to(preferred, slot)) [[likely]]
+    return preferred;
   for (int fd = top.load(std::memory_order_acquire); fd >= 0; --fd) {
     if (leads_to(fd, slot)) return fd;
   }

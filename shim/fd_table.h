@@ -31,9 +31,9 @@ inline bool has(int fd) {
 SlotRef find(int fd);
 
 // Whether `fd` leads to `slot`, which the caller keeps from ending; and any number
-// that does, or -1 (slow).
+// that does, preferably `fd`, or -1 (slow if it is another).
 bool leads_to(int fd, const Slot& slot);
-int number_for(const Slot& slot);
+int number_for(const Slot& slot, int fd);
 
 // Puts `slot` behind `fd` (which has none) and counts the descriptor. False if
 // there is no memory for the entry.

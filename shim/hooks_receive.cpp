@@ -16,7 +16,7 @@ ssize_t discard(int fd, Connection& connection, size_t length, int flags) {
   size_t total = 0;
   while (total < length) {
     iovec piece{waste, std::min(length - total, sizeof waste)};
-    const int later = total == 0 ? 0 : MSG_DONTWAIT;
+    const int later = total == 0 || (flags & MSG_WAITALL) != 0 ? 0 : MSG_DONTWAIT;
     const ssize_t got = connection.receive(fd, IovCursor(&piece, 1), flags | later);
     if (got <= 0) return total != 0 ? static_cast<ssize_t>(total) : got;
     total += static_cast<size_t>(got);

@@ -13,8 +13,29 @@
 
 #include "end.h"
 
-static void fill(size_t length) {
-  for (size_t i = 0; i < length; i++) buffer[i] = (uint8_t)((sent + i) * 2654435761u >> 13);
+enum { most_parts = 33 };
+
+static void fill(size_t length, uint64_t at) {
+  for (size_t i = 0; i < length; i++) buffer[i] = (uint8_t)((at + i) * 2654435761u >> 13);
+}
+
+// Pieces for "readv" or, of the many kind, "readv-many", some of them empty. Returns how many.
+static int in_pieces(struct iovec* parts, const char* how, size_t length) {
+  const size_t wanted = strstr(how, "-many") != NULL ? most_parts : 3;
+  size_t used = 0;
+  for (size_t i = 0; i < wanted; i++) {
+    const bool is_last = i + 1 == wanted;
+    const size_t part = is_last      ? length - used
+                        : i % 2 == 1 ? 0
+                                     : (length - used) / (wanted + 1 - i);
+    parts[i] = (struct iovec){buffer + used, part};
+    used += part;
+  }
+  return (int)wanted;
+}
+
+static bool begins(const char* text, const char* with) {
+  return strncmp(text, with, strlen(with)) == 0;
 }
 
 static ssize_t send_in_two(int fd, size_t length, int flags) {
@@ -47,20 +68,21 @@ static ssize_t receive_in_two(int fd, size_t length, int flags) {
   return (ssize_t)both[0].msg_len + (ssize_t)both[1].msg_len;
 }
 
-void do_send(const char* how, int fd, size_t length, int flags) {
+void do_send(const char* how, int slot, size_t length, int flags) {
+  const int fd = fds[slot];
   ssize_t result = -1;
-  fill(length);
+  fill(length, sent[slot / of_each]);
   if (strcmp(how, "send") == 0) result = send(fd, buffer, length, flags | MSG_NOSIGNAL);
   if (strcmp(how, "write") == 0) result = write(fd, buffer, length);
   if (strcmp(how, "sendmmsg") == 0) result = send_in_two(fd, length, flags);
   if (strcmp(how, "sendfile") == 0) result = send_a_file(fd, length);
-  if (strcmp(how, "writev") == 0 || strcmp(how, "sendmsg") == 0) {
-    struct iovec parts[3] = {
-        {buffer, length / 3}, {buffer + length / 3, 0}, {buffer + length / 3, length - length / 3}};
-    struct msghdr message = {.msg_iov = parts, .msg_iovlen = 3};
-    result = how[0] == 'w' ? writev(fd, parts, 3) : sendmsg(fd, &message, flags | MSG_NOSIGNAL);
+  if (begins(how, "writev") || begins(how, "sendmsg")) {
+    struct iovec parts[most_parts];
+    const int count = in_pieces(parts, how, length);
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = (size_t)count};
+    result = how[0] == 'w' ? writev(fd, parts, count) : sendmsg(fd, &message, flags | MSG_NOSIGNAL);
   }
-  if (result > 0) sent += (uint64_t)result;
+  if (result > 0) sent[slot / of_each] += (uint64_t)result;
   say_result(result);
 }
 
@@ -69,11 +91,11 @@ void do_receive(const char* how, int fd, size_t length, int flags) {
   if (strcmp(how, "recv") == 0) result = recv(fd, buffer, length, flags);
   if (strcmp(how, "read") == 0) result = read(fd, buffer, length);
   if (strcmp(how, "recvmmsg") == 0) result = receive_in_two(fd, length, flags);
-  if (strcmp(how, "readv") == 0 || strcmp(how, "recvmsg") == 0) {
-    struct iovec parts[3] = {
-        {buffer, length / 4}, {buffer + length / 4, 0}, {buffer + length / 4, length - length / 4}};
-    struct msghdr message = {.msg_iov = parts, .msg_iovlen = 3};
-    result = strcmp(how, "readv") == 0 ? readv(fd, parts, 3) : recvmsg(fd, &message, flags);
+  if (begins(how, "readv") || begins(how, "recvmsg")) {
+    struct iovec parts[most_parts];
+    const int count = in_pieces(parts, how, length);
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = (size_t)count};
+    result = how[2] == 'a' ? readv(fd, parts, count) : recvmsg(fd, &message, flags);
   }
   while (result > 0 && (size_t)result < length && (flags & MSG_PEEK) == 0) {
     ssize_t more =
@@ -127,19 +149,20 @@ void do_select(int fd, bool waits) {
         FD_ISSET(fd, &odd) != 0);
 }
 
-void do_epoll(const char* what, int fd, unsigned events) {
-  struct epoll_event event = {.events = events, .data.u64 = 7};
+void do_epoll(const char* what, int slot, unsigned events) {
+  const int fd = fds[slot];
+  struct epoll_event event = {.events = events, .data.u64 = (uint64_t)(slot / of_each)};
   if (epoll_fd < 0) epoll_fd = epoll_create1(EPOLL_CLOEXEC);
   if (strcmp(what, "add") == 0) say_result(epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event));
   if (strcmp(what, "mod") == 0) say_result(epoll_ctl(epoll_fd, EPOLL_CTL_MOD, fd, &event));
   if (strcmp(what, "del") == 0) say_result(epoll_ctl(epoll_fd, EPOLL_CTL_DEL, fd, NULL));
   if (strcmp(what, "wait") != 0 && strcmp(what, "sleep") != 0) return;
-  struct epoll_event found[4];
-  int result = epoll_wait(epoll_fd, found, 4, what[0] == 's' ? -1 : 0);
+  struct epoll_event found[slots];
+  int result = epoll_wait(epoll_fd, found, slots, what[0] == 's' ? -1 : 0);
   say_result(result);
-  unsigned all = 0;
-  for (int i = 0; i < result; i++) all |= found[i].events;
-  if (result > 0) say(" %x", all);
+  unsigned all[connections] = {0};
+  for (int i = 0; i < result; i++) all[found[i].data.u64] |= found[i].events;
+  for (int i = 0; i < connections && result > 0; i++) say(" %x", all[i]);
 }
 
 void do_query(const char* what, int fd) {

@@ -13,7 +13,7 @@
 
 int fds[slots];
 int epoll_fd = -1, outer_fd = -1;
-uint64_t sent;
+uint64_t sent[connections];
 unsigned patience = 20;
 _Thread_local uint8_t* buffer;
 _Thread_local char answer[4096];
@@ -22,6 +22,7 @@ static int listener = -1;
 static uint16_t port;
 
 static void close_all(void) {
+  memset(sent, 0, sizeof sent);
   for (int i = 0; i < slots; i++) {
     if (fds[i] >= 0) close(fds[i]);
     fds[i] = -1;
@@ -39,27 +40,22 @@ static void send_at_once(int fd) {
 }
 
 // Both ends have spoken and heard, so whatever comes before data is over.
-static void open_client(void) {
+static void open_client(int slot) {
   struct sockaddr_in there = {
       .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   char byte = 'a';
-  close_all();
-  sent = 0;
-  fds[0] = socket(AF_INET, SOCK_STREAM, 0);
-  int result = connect(fds[0], (struct sockaddr*)&there, sizeof there);
-  send_at_once(fds[0]);
-  if (result == 0 && (send(fds[0], &byte, 1, 0) != 1 || recv(fds[0], &byte, 1, 0) != 1))
-    result = -1;
+  const int fd = fds[slot] = socket(AF_INET, SOCK_STREAM, 0);
+  int result = connect(fd, (struct sockaddr*)&there, sizeof there);
+  send_at_once(fd);
+  if (result == 0 && (send(fd, &byte, 1, 0) != 1 || recv(fd, &byte, 1, 0) != 1)) result = -1;
   say_result(result);
 }
 
-static void open_server(void) {
+static void open_server(int slot) {
   char byte = 0;
-  close_all();
-  sent = 0;
-  fds[0] = accept(listener, NULL, NULL);
-  send_at_once(fds[0]);
-  int result = fds[0] < 0 || recv(fds[0], &byte, 1, 0) != 1 || send(fds[0], &byte, 1, 0) != 1;
+  const int fd = fds[slot] = accept(listener, NULL, NULL);
+  send_at_once(fd);
+  int result = fd < 0 || recv(fd, &byte, 1, 0) != 1 || send(fd, &byte, 1, 0) != 1;
   say_result(result ? -1 : 0);
 }
 
@@ -97,25 +93,31 @@ void perform(char* text) {
     if (child == 0) {
       alarm(patience);
       perform(rest);
-      ssize_t ignored = write(pipe_fds[1], &sent, sizeof sent);
+      ssize_t ignored = write(pipe_fds[1], sent, sizeof sent);
       ignored = write(pipe_fds[1], answer, strlen(answer));
       _exit(ignored < 0);
     }
     close(pipe_fds[1]);
-    if (read(pipe_fds[0], &sent, sizeof sent) != sizeof sent) say(" lost");
+    if (read(pipe_fds[0], sent, sizeof sent) != sizeof sent) say(" lost");
     ssize_t length = read(pipe_fds[0], answer, sizeof answer - 1);
     answer[length > 0 ? length : 0] = 0;
     close(pipe_fds[0]);
     waitpid(child, NULL, 0);
   } else if (strcmp(name, "open") == 0) {
-    listener >= 0 ? open_server() : open_client();
+    const int connection = atoi(rest);
+    if (connection == 0) close_all();
+    (listener >= 0 ? open_server : open_client)(connection * of_each);
   } else if (strcmp(name, "dup") == 0) {
     sscanf(rest, "%d", &slot);
-    if (fds[slot] < 0) fds[slot] = dup(fds[0]);
+    if (fds[slot] < 0) fds[slot] = dup(fds[slot - slot % of_each]);
     say_result(fds[slot] < 0 ? -1 : 0);
+  } else if (strcmp(name, "over") == 0) {
+    int from = 0;
+    sscanf(rest, "%d %d", &slot, &from);
+    say_result(dup2(fds[from], fds[slot]) == fds[slot] ? 0 : -1);
   } else if (sscanf(rest, "%31s %d %li", word, &slot, (long*)&number) >= 2 &&
              strcmp(name, "epoll") == 0) {
-    do_epoll(word, fds[slot], (unsigned)number);
+    do_epoll(word, slot, (unsigned)number);
   } else if (strcmp(name, "query") == 0) {
     do_query(word, fds[slot]);
   } else if (sscanf(rest, "%d %li %li", &slot, (long*)&number, (long*)&flags) < 1) {
@@ -152,10 +154,13 @@ void perform(char* text) {
   } else if (strcmp(name, "timeout") == 0) {
     struct timeval time = {0, (suseconds_t)number * 1000};
     say_result(setsockopt(fds[slot], SOL_SOCKET, SO_RCVTIMEO, &time, sizeof time));
+  } else if (strcmp(name, "lowat") == 0) {
+    const int mark = (int)number;
+    say_result(setsockopt(fds[slot], SOL_SOCKET, SO_RCVLOWAT, &mark, sizeof mark));
   } else if (strcmp(name, "select") == 0) {
     do_select(fds[slot], number != 0);
   } else if (name[0] == 's' || name[0] == 'w') {
-    do_send(name, fds[slot], number, (int)flags);
+    do_send(name, slot, number, (int)flags);
   } else {
     do_receive(name, fds[slot], number, (int)flags);
   }

@@ -2,8 +2,9 @@
 
 A model of what is on its way keeps to that: a blocking read is only made when something will come,
 no more is sent than the kernel holds, and nothing is asked that depends on when a segment arrives.
-Nor what Gaiter is known to do otherwise (docs/symbols.md): splice, and what comes to an end that
-has shut both directions, be it close_notify if a thread was asleep in a read.
+Nor what Gaiter is known to do otherwise (docs/symbols.md): splice; what is sent to an end that has
+shut both directions; epoll sets that wake for less than SO_RCVLOWAT, or, within a set, for the end
+of a connection whose one-shot has fired.
 """
 
 import random
@@ -13,21 +14,30 @@ POLL = (0x1, 0x4, 0x5, 0x2001, 0x2005, 0x0)
 ONCE, EDGE = 0x40000000, 0x80000000
 EPOLL = (0x1, 0x4, 0x5, 0x2001, ONCE | 0x1, ONCE | 0x5, EDGE | 0x1, EDGE | 0x4, EDGE | 0x5,
          EDGE | 0x2005, EDGE | ONCE | 0x1)
+OF_EACH = 4  # slots of a connection
 SIZES = (0, 1, 2, 7, 100, 1000, 1460, 4096, 16383, 16384, 16385, 20000, 40000)
 MOST = 60000  # bytes on their way, each way
 
 
 class End:
-    def __init__(self, name):
+    def __init__(self, name, first):
         self.name = name
         self.unread = 0  # bytes on their way to here
-        self.slots = {0}
+        self.first, self.slots = first, {first}
         self.registered = {}  # slot: events
         self.waits = True  # not O_NONBLOCK, and no SO_RCVTIMEO
         self.said_end = False  # shutdown(SHUT_WR)
         self.heard_end = False  # the other's
         self.is_deaf = False  # shutdown(SHUT_RD)
-        self.woke_deaf = False  # the same, while a thread slept in a read
+        self.least = 1  # SO_RCVLOWAT
+
+    @property
+    def is_over(self):
+        return self.said_end and (self.heard_end or self.is_deaf)
+
+    @property
+    def has_one_shot(self):
+        return any(events & ONCE for events in self.registered.values())
 
     @property
     def said_all(self):
@@ -38,28 +48,30 @@ class End:
 class Generator:
     def __init__(self, seed):
         self.random = random.Random(seed)
-        self.ends = End("a"), End("b")
+        self.connections = [(End("a", 0), End("b", 0))]
         self.lines = []
 
     def sequence(self):
-        for _ in range(self.random.randint(3, 30)):
-            here, there = self.random.sample(self.ends, 2)
-            if not here.slots or self.over:
-                continue
-            self.step(here, there)
+        if self.random.random() < 0.3:
+            self.lines.append("second")
+            self.connections.append((End("a", OF_EACH), End("b", OF_EACH)))
+        for _ in range(self.random.randint(3, 30) * len(self.connections)):
+            here, there = self.random.sample(self.random.choice(self.connections), 2)
+            if here.slots and there.slots:  # else only what follows is asked: see close()
+                self.step(here, there)
         return self.lines
-
-    @property
-    def over(self):
-        """After one end is closed whole, only what follows is asked: see close()."""
-        return any(not end.slots for end in self.ends)
 
     def step(self, here, there):
         pick = self.random.choices(
             (self.send, self.receive, self.look, self.epoll, self.query, self.duplicate,
-             self.sleep, self.patience, self.shutdown, self.close),
-            (24, 26, 16, 18, 6, 5, 5, 2, 4, 3))[0]
+             self.sleep, self.patience, self.low_water, self.shutdown, self.close),
+            (24, 26, 16, 18, 6, 5, 5, 2, 2, 4, 3))[0]
         pick(here, there)
+
+    def has_set(self, here):
+        """Whether anything is in this end's epoll set, which all connections share."""
+        return any(end.registered for pair in self.connections for end in pair
+                   if end.name == here.name)
 
     def put(self, here, text, everywhere=True):
         """Sometimes by another thread, or by a child that shares the connection."""
@@ -73,7 +85,8 @@ class Generator:
         size = self.random.choice(SIZES)
         if there.unread + size > MOST or there.said_all:
             return
-        how = self.random.choice(("send", "write", "writev", "sendmsg", "sendmmsg", "sendfile"))
+        how = self.random.choice(("send", "write", "writev", "sendmsg", "sendmmsg", "sendfile",
+                                  "writev-many", "sendmsg-many"))
         flags = self.random.choice((0, 0, DONTWAIT)) if how.startswith("send") else 0
         self.put(here, f"{how} {self.slot(here)} {size} {flags:#x}")
         if not here.said_end:
@@ -81,13 +94,15 @@ class Generator:
 
     def receive(self, here, there):
         size = self.random.choice(SIZES)
-        how = self.random.choice(("recv", "read", "readv", "recvmsg", "recvmmsg"))
+        how = self.random.choice(("recv", "read", "readv", "recvmsg", "recvmmsg", "readv-many",
+                                  "recvmsg-many"))
         flags = self.random.choice((0, 0, PEEK, DONTWAIT, PEEK | DONTWAIT, WAITALL, TRUNC,
-                                    PEEK | TRUNC))
+                                    PEEK | TRUNC, PEEK | WAITALL, TRUNC | WAITALL))
         if how.startswith("read"):
             flags = 0
         ends = here.heard_end or here.is_deaf
-        certain = here.unread > 0 or ends or size == 0 or not here.waits
+        certain = (here.unread >= here.least or ends or size == 0 and here.least == 1
+                   or not here.waits)
         if flags & WAITALL and here.unread < size and not ends and here.waits:
             flags = DONTWAIT
         if not certain:
@@ -110,10 +125,14 @@ class Generator:
     def epoll(self, here, there):
         what = self.random.choices(("add", "mod", "del", "wait", "outer"), (4, 2, 1, 8, 1))[0]
         slot = self.slot(here)
-        if what in ("wait", "outer") and not here.registered:
+        if what in ("wait", "outer") and not self.has_set(here):
             what = "add"
         if what == "outer":
-            self.put(here, "outer 0")
+            if not any(end.name == here.name and end.is_over and end.has_one_shot
+                       for pair in self.connections for end in pair):
+                self.put(here, "outer 0")
+            return
+        if what == "add" and here.least > 1:
             return
         events = self.random.choice(EPOLL)
         said = f" {events:#x}" if what in ("add", "mod") else ""
@@ -142,7 +161,8 @@ class Generator:
 
     def sleep(self, here, there):
         """A call that waits in a thread of its own, until the other end or a signal ends it."""
-        if not here.waits or here.heard_end or here.is_deaf or there.said_all or here.unread:
+        if (not here.waits or here.heard_end or here.is_deaf or there.said_all or here.unread
+                or here.least > 1):
             return
         self.random.choice((self.sleeping_read, self.sleeping_read, self.sleeping_look,
                             self.sleeping_send))(here, there)
@@ -154,7 +174,7 @@ class Generator:
         self.begin(here, f"{how} {self.slot(here)} {size} {flags:#x}")
         while True:
             what = self.meanwhile(here, there)
-            goes_on = (what == "restart" and not here.unread
+            goes_on = (what == "close" or what == "restart" and not here.unread
                        or what == "data" and flags == WAITALL and here.unread < size)
             if not goes_on:
                 break
@@ -170,7 +190,8 @@ class Generator:
             "poll": f"poll {slot} {self.random.choice((0x1, 0x2001)):#x} -1",
             "select": f"select {slot} 1",
             "epoll": f"epoll sleep {level[0] if level else 0}"}[how])
-        self.meanwhile(here, there)
+        while self.meanwhile(here, there) == "close":
+            pass
         self.put(here, "end", everywhere=False)
 
     def sleeping_send(self, here, there):
@@ -194,10 +215,10 @@ class Generator:
 
     def meanwhile(self, here, there):
         """What may end the sleep: "data", a signal that is to "break" a call or let it "restart",
-        the "end" of what comes."""
-        what = self.random.choices(("data", "signal", "shutdown", "deaf"), (8, 3, 1, 1))[0]
-        if (what == "deaf" and here.said_end or what == "shutdown" and there.woke_deaf
-                or what == "data" and there.said_end):
+        the "end" of what comes; but not that a number is closed while another leads there."""
+        what = self.random.choices(("data", "signal", "shutdown", "deaf", "close"),
+                                   (8, 3, 1, 1, 2))[0]
+        if what == "data" and there.said_end or what == "close" and len(here.slots) == 1:
             what = "signal"
         if what == "data":
             size = self.random.choice(SIZES[1:10])
@@ -214,20 +235,36 @@ class Generator:
             if there.registered:
                 self.put(there, f"settle {self.slot(there)}", everywhere=False)
             return "end"
+        elif what == "close":
+            self.forget(here, self.slot(here))
         else:
             self.put(here, f"shutdown {self.slot(here)} 0", everywhere=False)
-            here.is_deaf = here.woke_deaf = True
+            here.is_deaf = True
             return "end"
         return what
 
+    def forget(self, here, slot):
+        self.put(here, f"close {slot}", everywhere=False)
+        here.slots.discard(slot)
+        here.registered.pop(slot, None)
+
     def duplicate(self, here, there):
-        free = sorted({1, 2, 3} - here.slots)
-        if free and 0 in here.slots:
+        free = sorted(set(range(here.first + 1, here.first + OF_EACH)) - here.slots)
+        if len(here.slots) > 1 and self.random.random() < 0.3:
+            slot, other = self.random.sample(sorted(here.slots), 2)
+            self.put(here, f"over {slot} {other}", everywhere=False)
+        elif free and here.first in here.slots:
             self.put(here, f"dup {free[0]}", everywhere=False)
             here.slots.add(free[0])
 
+    def low_water(self, here, there):
+        if here.registered:
+            return
+        here.least = 1 if here.least > 1 else self.random.choice((2, 100, 4096, 20000))
+        self.put(here, f"lowat {self.slot(here)} {here.least}", everywhere=False)
+
     def shutdown(self, here, there):
-        how = 0 if here.woke_deaf else self.random.choice((0, 1, 1, 1, 2))
+        how = self.random.choice((0, 1, 1, 1, 2))
         self.put(here, f"shutdown {self.slot(here)} {how}", everywhere=False)
         if how != 0:
             here.said_end = there.heard_end = True
@@ -242,15 +279,14 @@ class Generator:
         if len(here.slots) == 1 and self.random.random() < 0.2:
             self.put(here, f"reset {slot}", everywhere=False)
             there.unread = 0
-        self.put(here, f"close {slot}", everywhere=False)
-        here.slots.discard(slot)
-        here.registered.pop(slot, None)
+        self.forget(here, slot)
         if here.slots:
             return
-        for _ in range(self.random.randint(1, 4)):
+        for _ in range(self.random.randint(1, 6)):
             words = self.random.choice((
                 f"recv {self.slot(there)} 50000 0x40", f"poll {self.slot(there)} 0x2001",
-                f"query error {self.slot(there)}", f"select {self.slot(there)}"))
+                f"query error {self.slot(there)}", f"select {self.slot(there)}",
+                f"shutdown {self.slot(there)} 1", f"settle {self.slot(there)}"))
             self.put(there, words, everywhere=False)
 
 

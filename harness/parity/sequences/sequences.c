@@ -2,7 +2,8 @@
 //
 //   sequences PORT < SCRIPT
 //
-// A script is lines; "sequence NAME" begins the next one, on a new connection. All other
+// A script is lines; "sequence NAME" begins the next one, on a new connection, and "second"
+// opens another one, whose slots are 4 to 7. All other
 // lines are "a OPERATION ..." for the client's process or "b OPERATION ..." for the
 // server's, performed one after the other: the next begins when the last has returned.
 // The two ends are programs of their own (fork and exec), so each is its own family.
@@ -63,10 +64,11 @@ int main(int argc, char** argv) {
   struct end client = start("/proc/self/exe", "a", argv[1]);
   static char script[4096];
   while (fgets(script, sizeof script, stdin) != NULL) {
-    if (strncmp(script, "sequence", 8) == 0) {
+    const bool is_second = strncmp(script, "second", 6) == 0;
+    if (is_second || strncmp(script, "sequence", 8) == 0) {
       fputs(script, stdout);
-      order(&server, "open\n");
-      order(&client, "open\n");
+      order(&server, is_second ? "open 1\n" : "open 0\n");
+      order(&client, is_second ? "open 1\n" : "open 0\n");
       report(&server, "b open");
       report(&client, "a open");
     } else {
