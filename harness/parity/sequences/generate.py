@@ -190,7 +190,8 @@ class Generator:
             "poll": f"poll {slot} {self.random.choice((0x1, 0x2001)):#x} -1",
             "select": f"select {slot} 1",
             "epoll": f"epoll sleep {level[0] if level else 0}"}[how])
-        while self.meanwhile(here, there) == "close":
+        # A select(2) finds a number that was closed in all its sets, if it is woken.
+        while self.meanwhile(here, there, may_close=how != "select") == "close":
             pass
         self.put(here, "end", everywhere=False)
 
@@ -213,12 +214,13 @@ class Generator:
                 f"poll {self.slot(here)} 0x5", f"select {self.slot(here)}",
                 f"query fionread {self.slot(here)}")), everywhere=False)
 
-    def meanwhile(self, here, there):
+    def meanwhile(self, here, there, may_close=True):
         """What may end the sleep: "data", a signal that is to "break" a call or let it "restart",
         the "end" of what comes; but not that a number is closed while another leads there."""
         what = self.random.choices(("data", "signal", "shutdown", "deaf", "close"),
                                    (8, 3, 1, 1, 2))[0]
-        if what == "data" and there.said_end or what == "close" and len(here.slots) == 1:
+        may_close &= len(here.slots) > 1
+        if what == "data" and there.said_end or what == "close" and not may_close:
             what = "signal"
         if what == "data":
             size = self.random.choice(SIZES[1:10])
