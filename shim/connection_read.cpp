@@ -119,7 +119,8 @@ ssize_t Connection::fill(int fd, size_t wanted, int flags) {
     got = -1;
   }
   if (got < 0 && reading_.parted && errno == ECONNRESET) got = 0;
-  if (got < 0 && errno != EAGAIN && errno != EINTR) reading_.error = errno;
+  // EBADF: the number was closed, and a signal made the kernel look it up anew.
+  if (got < 0 && errno != EAGAIN && errno != EINTR && errno != EBADF) reading_.error = errno;
   reading_.drained = got < static_cast<ssize_t>(room);
   if (got >= 0) reading_.fetched = true;
   if (got > 0) {
