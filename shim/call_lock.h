@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstdint>
 
+#include "shim/call_wait.h"
 #include "shim/connection.h"
 #include "shim/lock.h"
 

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <utility>
 
+#include "shim/call_wait.h"
 #include "shim/connection.h"
 #include "shim/epoll_set.h"
 #include "shim/real.h"

@@ -6,6 +6,7 @@
 
 #include <cerrno>
 
+#include "shim/call_wait.h"
 #include "shim/connection.h"
 #include "shim/decision.h"
 #include "shim/epoll_set.h"
@@ -13,6 +14,7 @@
 #include "shim/process.h"
 #include "shim/real.h"
 #include "shim/relay.h"
+#include "shim/tcp.h"
 
 namespace gaiter::shim {
 

@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "shim/call_wait.h"
 #include "shim/clock.h"
 #include "shim/connection.h"
 #include "shim/decision.h"

@@ -10,6 +10,7 @@
 
 #include <cerrno>
 
+#include "shim/call_wait.h"
 #include "shim/connection.h"
 #include "shim/process.h"
 #include "shim/real.h"

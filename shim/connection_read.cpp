@@ -8,6 +8,7 @@
 
 #include "engine/alerts.h"
 #include "shim/call_lock.h"
+#include "shim/call_wait.h"
 #include "shim/connection.h"
 #include "shim/decision.h"
 #include "shim/epoll_set.h"
@@ -16,6 +17,7 @@
 #include "shim/process.h"
 #include "shim/real.h"
 #include "shim/refusal.h"
+#include "shim/tcp.h"
 
 namespace gaiter::shim {
 
@@ -36,18 +38,6 @@ size_t wire_size(size_t room) {
 }
 
 }  // namespace
-
-uint8_t tcp_state(int fd) {
-  uint8_t state = TCP_CLOSE;  // the first member of tcp_info
-  socklen_t length = sizeof state;
-  real::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &state, &length);
-  return state;
-}
-
-bool has_sent_fin(int fd) {
-  const uint8_t state = tcp_state(fd);
-  return state != TCP_ESTABLISHED && state != TCP_FIN_WAIT1 && state != TCP_FIN_WAIT2;
-}
 
 bool Connection::ensure_inbox() {
   engine::Inbox& inbox = reading_.inbox;

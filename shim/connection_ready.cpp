@@ -4,6 +4,7 @@
 
 #include <cerrno>
 
+#include "shim/call_wait.h"
 #include "shim/connection.h"
 #include "shim/decision.h"
 #include "shim/epoll_set.h"

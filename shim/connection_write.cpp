@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "shim/call_lock.h"
+#include "shim/call_wait.h"
 #include "shim/connection.h"
 #include "shim/epoll_set.h"
 #include "shim/fd_table.h"

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "shim/call_wait.h"
 #include "shim/decision.h"
 #include "shim/epoll_set.h"
 #include "shim/hooks.h"

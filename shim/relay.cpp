@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "shim/call_wait.h"
 #include "shim/connection.h"
 #include "shim/fd_table.h"
 #include "shim/log.h"

@@ -170,7 +170,7 @@ def test_unmatched_block_lets_nothing_leave(nobody_came, processes, client_side)
 
 
 def test_strict_lets_nothing_leave(nobody_came, processes, ports, client_side):
-    done = processes.run([COMMAND, "run", "--keyring", client_side.keyring, "--connect",
+    done = processes.run([COMMAND, "run", "--policy", client_side.policy.path, "--connect",
                           ports.free(), "--strict", "--",
                           *talk(f"connect:localhost:{nobody_came.port}", f"send:{SECRET}")],
                          environment={"GAITER_LOG": f"info:{client_side.log.path}"})
