@@ -14,6 +14,17 @@
 
 namespace gaiter::shim {
 
+namespace {
+
+// A thread that waits in a call commits none: who handles crashes (runtimes, sanitizers) tells
+// nothing of how its other handlers are meant.
+bool is_of_a_fault(int signal) {
+  return signal == SIGSEGV || signal == SIGBUS || signal == SIGFPE || signal == SIGILL ||
+         signal == SIGTRAP || signal == SIGSYS || signal == SIGABRT;
+}
+
+}  // namespace
+
 int64_t timeout_of(int fd, int option) {
   timeval time{};
   socklen_t length = sizeof time;
@@ -27,7 +38,8 @@ int64_t wait_limit(int fd, int option) {
 }
 
 bool restarts_after_signal() {
-  for (int signal = 1; signal < SIGRTMAX; ++signal) {
+  for (int signal = 1; signal <= SIGRTMAX; ++signal) {
+    if (is_of_a_fault(signal)) continue;
     struct sigaction action;
     if (sigaction(signal, nullptr, &action) != 0) continue;
     if (action.sa_handler == SIG_DFL || action.sa_handler == SIG_IGN) continue;

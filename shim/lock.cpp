@@ -24,6 +24,9 @@ constexpr timespec patience{.tv_sec = 0, .tv_nsec = 50'000'000};
 constexpr int64_t first_nap = 40'000'000;
 constexpr int64_t longest_nap = 2'000'000'000;
 
+// How often such a call looks whether the owner, who was at work, sleeps by now.
+constexpr timespec glance{.tv_sec = 0, .tv_nsec = 2'000'000};
+
 bool on_alternate_stack() {
   stack_t stack;
   return sigaltstack(nullptr, &stack) == 0 && (stack.ss_flags & SS_ONSTACK) != 0;
@@ -56,8 +59,9 @@ LockResult Lock::acquire_as_call(int64_t until, const Lock* const* frame) {
 }
 
 // One sleep in which the caller can be cancelled, as libc does it around a system call
-// that blocks. A signal handler that runs between two of them is missed: they get
-// longer. `acquired`: look again.
+// that blocks. A signal handler that runs between two of them is missed, on a busy machine
+// also one that runs before a thread whose sleep is over gets a processor: they get longer
+// soon. `acquired`: look again.
 LockResult Lock::sleep_as_call(uint32_t seen, int64_t until, int64_t nap) {
   const int64_t left = until - process::now();
   if (left <= 0) return LockResult::busy;
@@ -108,11 +112,13 @@ LockResult Lock::acquire_slowly(uint32_t self, bool wait_for_parked, const Lock*
     }
     if ((seen & waiters) == 0 && !word_.compare_exchange_strong(seen, seen | waiters)) continue;
     if (until == nullptr || !parked) {
-      syscall(SYS_futex, &word_, FUTEX_WAIT, owner | waiters, &patience, nullptr, 0);
+      // Who works is soon done, or falls asleep, which is not told: then a signal counts.
+      const timespec& time = until == nullptr ? patience : glance;
+      syscall(SYS_futex, &word_, FUTEX_WAIT, owner | waiters, &time, nullptr, 0);
     } else {
       result = sleep_as_call(owner | waiters, *until, nap);
       if (result != LockResult::acquired) break;
-      nap = std::min(2 * nap, longest_nap);
+      nap = std::min(8 * nap, longest_nap);
     }
     seen = owner | waiters;
     if (word_.load(std::memory_order_relaxed) == seen && process::is_dead(owner) &&
