@@ -164,8 +164,12 @@ int64_t processor_time() {
   return now.tv_sec * 1'000'000'000 + now.tv_nsec;
 }
 
-// Prints how long a look-up takes, and judges it only by a limit that no machine
-// should reach.
+void make_outbound(std::initializer_list<std::vector<Rule>*> all) {
+  for (auto* rules : all)
+    for (Rule& rule : *rules) rule.direction = Direction::outbound;
+}
+
+// Prints how long a look-up takes, and holds what it finds against a plain search.
 void measure(const char* what, const std::vector<Rule>& rules, const std::vector<Point>& points) {
   const int64_t start = processor_time();
   const Matcher matcher(rules);
@@ -179,7 +183,6 @@ void measure(const char* what, const std::vector<Rule>& rules, const std::vector
   print_message("%zu rules by %s: built in %ld us, look-up %ld ns (%lu%% found)\n", rules.size(),
                 what, static_cast<long>((built - start) / 1000), static_cast<long>(look_up),
                 100 * found / (rounds * points.size()));
-  assert_true(look_up < 50'000);
   for (size_t i = 0; i < 200; i++)
     assert_int_equal(matcher.find(rules, points[i]), naive(rules, points[i]));
 }
@@ -210,8 +213,7 @@ void ten_thousand_rules(void**) {
     nested[i].remote = {{ipv4(i), ipv4(i + 1000)}};
     to_nested.push_back(outbound_to(ipv4(random() % 11000), some_port(random)));
   }
-  for (auto* rules : {&ports, &networks, &pairs, &nested})
-    for (Rule& rule : *rules) rule.direction = Direction::outbound;
+  make_outbound({&ports, &networks, &pairs, &nested});
   measure("port", ports, to_ports);
   measure("network", networks, to_networks);
   measure("port and network", pairs, to_pairs);
@@ -241,8 +243,7 @@ void ten_thousand_overlapping_rules(void**) {
     groups[i].groups = {i};
     units[i].units = {"u" + std::to_string(i) + ".service"};
   }
-  for (auto* rules : {&wide, &narrow, &ranges, &networks, &users, &groups, &units})
-    for (Rule& rule : *rules) rule.direction = Direction::outbound;
+  make_outbound({&wide, &narrow, &ranges, &networks, &users, &groups, &units});
   measure("wide ranges of ports", wide, points);
   measure("narrow ranges of ports", narrow, points);
   measure("ranges of addresses and ports", ranges, points);
@@ -280,8 +281,7 @@ void ten_thousand_awkward_rules(void**) {
                      {ipv4(first), ipv4(first + random() % 1000)}};
     six[i].remote_ports = {{port, static_cast<uint16_t>(std::min(65535u, port + 500u))}};
   }
-  for (auto* rules : {&crossed, &inward, &specific, &prefixes, &six})
-    for (Rule& rule : *rules) rule.direction = Direction::outbound;
+  make_outbound({&crossed, &inward, &specific, &prefixes, &six});
   measure("port or address", crossed, points);
   measure("ranges around each other, narrow ones first", inward, points);
   measure("specific rules before wide ones", specific, points);

@@ -32,12 +32,18 @@ def wait_until_ended(one, port, **how):
     one.close()
 
 
-def test_idle_connections_of_a_changed_rule_are_ended(redis, ports, server_side, ca):
+def connected(redis, ports, server_side, ca):
+    """A Redis whose rule drains, and a connection to it that was used: (port, Inline)."""
     port = ports.free()
     server_side.inbound(port, on_change="drain")
     redis(port)
-    idle = Inline(port, ca=ca)
-    assert idle.ask() == b"+PONG"
+    connection = Inline(port, ca=ca)
+    assert connection.ask() == b"+PONG"
+    return port, connection
+
+
+def test_idle_connections_of_a_changed_rule_are_ended(redis, ports, server_side, ca):
+    port, idle = connected(redis, ports, server_side, ca)
     server_side.inbound(port, on_change="drain", handshake_timeout=7)
     wait_until_ended(idle, port, ca=ca)
     server_side.log.wait("drained")
@@ -101,11 +107,7 @@ def test_an_idle_backend_of_postgresql_drains(postgresql, ports, processes, side
 
 
 def test_busy_connections_of_a_changed_rule_end_when_they_are_quiet(redis, ports, server_side, ca):
-    port = ports.free()
-    server_side.inbound(port, on_change="drain")
-    redis(port)
-    busy = Inline(port, ca=ca)
-    assert busy.ask() == b"+PONG"
+    port, busy = connected(redis, ports, server_side, ca)
     server_side.inbound(port, tls="off", on_change="drain")
     began = time.monotonic()
     while time.monotonic() - began < 4:
@@ -122,12 +124,8 @@ def test_busy_connections_of_a_changed_rule_end_when_they_are_quiet(redis, ports
 
 
 def test_other_rules_connections_are_kept(redis, ports, server_side, ca):
-    port, other = ports.free(), ports.free()
-    server_side.inbound(port, on_change="drain")
-    redis(port)
-    kept = Inline(port, ca=ca)
-    assert kept.ask() == b"+PONG"
-    server_side.inbound(other)
+    port, kept = connected(redis, ports, server_side, ca)
+    server_side.inbound(ports.free())
     wait_until(lambda: pinged(port, ca=ca) and "policy followed" in server_side.log.text())
     for _ in range(3):
         time.sleep(0.7)  # nothing is drained meanwhile, which no condition tells
