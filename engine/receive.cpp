@@ -80,7 +80,7 @@ bool decrypt(const DirectionState& keys, const Nonce& nonce, const Sealed& seale
     return aead_open(keys.key, nonce, {sealed.record, record_header_length}, sealed.text, sink,
                      sink_length);
   uint8_t additional[tls12_additional_length];
-  make_tls12_additional(keys, sealed.record, sealed.inner_length(), additional);
+  make_tls12_additional(keys.sequence, sealed.record, sealed.inner_length(), additional);
   return aead_open(keys.key, nonce, additional, sealed.text, sink, sink_length);
 }
 
@@ -201,7 +201,7 @@ std::optional<Received> open_front(ReadState& state, Inbox& inbox, IovCursor& si
   const size_t in_sink = may_be_ticket ? 0 : sink_share(keys, sealed, room);
   const IovCursor sink_before = sink;
   Nonce nonce;
-  make_nonce(keys, sealed.record, nonce);
+  make_nonce(keys, keys.sequence, sealed.record, nonce);
   if (!decrypt(keys, nonce, sealed, sink, in_sink))
     return violation(Alert::bad_record_mac, "a record that is not authentic");
 

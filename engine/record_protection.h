@@ -35,22 +35,22 @@ inline size_t text_offset(const DirectionState& keys) {
   return record_header_length + (has_explicit_nonce(keys) ? explicit_nonce_length : 0);
 }
 
-// `record` has the explicit nonce, if there is one.
-inline void make_nonce(const DirectionState& keys, const uint8_t* record, Nonce& nonce) {
+// `number` is the record's; `record` has the explicit nonce, if there is one.
+inline void make_nonce(const DirectionState& keys, uint64_t number, const uint8_t* record,
+                       Nonce& nonce) {
   std::memcpy(nonce, keys.iv, sizeof nonce);
   if (has_explicit_nonce(keys)) {
     std::memcpy(nonce + 4, record + record_header_length, explicit_nonce_length);
     return;
   }
   uint8_t sequence[8];
-  store_be64(sequence, keys.sequence);
+  store_be64(sequence, number);
   for (size_t i = 0; i != sizeof sequence; ++i) nonce[4 + i] ^= sequence[i];
 }
 
-inline void make_tls12_additional(const DirectionState& keys, const uint8_t* record,
-                                  size_t plaintext_length,
+inline void make_tls12_additional(uint64_t number, const uint8_t* record, size_t plaintext_length,
                                   uint8_t (&additional)[tls12_additional_length]) {
-  store_be64(additional, keys.sequence);
+  store_be64(additional, number);
   std::memcpy(additional + 8, record, 3);  // type and version
   store_be16(additional + 11, plaintext_length);
 }

@@ -16,17 +16,34 @@ namespace gaiter::engine {
 // Bytes that seal() writes for a record of `length` plaintext bytes.
 size_t sealed_length(const WriteState& state, size_t length);
 
+// How far one process has come with the numbers of one key: what it keeps for itself of a
+// WriteState that others can change. A number below `next` may have been seen under that key.
+struct HighWater {
+  uint64_t key = 0;  // AeadKey::id
+  uint64_t next = 0;
+};
+
 // Seals one record of `length` (0 .. max_plaintext) bytes taken from `from` into
 // `out`, and moves the sequence on. Returns sealed_length(state, length), or 0,
-// with nothing done, if the sequence is exhausted: the connection must then end.
-// For sendfile-like use the source may lie in `out` at plaintext_offset().
+// with nothing done, if the sequence is exhausted, or lies below `mark`, which rises with
+// it: the connection must then end. For sendfile-like use the source may lie in `out` at
+// plaintext_offset().
+size_t seal(WriteState& state, HighWater& mark, ContentType type, IovCursor& from, size_t length,
+            uint8_t* out);
+// The same for a state that is this caller's alone.
 size_t seal(WriteState& state, ContentType type, IovCursor& from, size_t length, uint8_t* out);
+
+// Takes back the records from number `sequence` on, which `mark` has sealed last and of which
+// not a byte has left: their numbers are free again. False, with nothing done, if that is
+// not certain (others have sealed since): the connection must then end.
+bool take_back(WriteState& state, HighWater& mark, uint64_t sequence);
 
 // Where the plaintext of a record that is sealed in place must be put.
 size_t plaintext_offset(const WriteState& state);
 
 // Seals an alert record, of level warning for close_notify, user_canceled and
 // no_renegotiation, else fatal. At most max_seal_overhead + 2 bytes; 0 as seal().
+size_t seal_alert(WriteState& state, HighWater& mark, Alert alert, uint8_t* out);
 size_t seal_alert(WriteState& state, Alert alert, uint8_t* out);
 
 // True once enough was sealed under one key that a KeyUpdate must go first; never
@@ -36,6 +53,7 @@ bool key_update_due(const WriteState& state);
 // TLS 1.3: seals a KeyUpdate and moves to the next key. `request_peer` asks the
 // peer to do the same. At most max_seal_overhead + 5 bytes; 0 as seal() and with
 // TLS 1.2.
+size_t seal_key_update(WriteState& state, HighWater& mark, bool request_peer, uint8_t* out);
 size_t seal_key_update(WriteState& state, bool request_peer, uint8_t* out);
 
 // ---- receiving ----

@@ -3,6 +3,9 @@
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 
+#include "keyring/openssl_memory.h"
+#include "keyring/openssl_random.h"
+
 namespace gaiter {
 
 namespace {
@@ -12,9 +15,10 @@ constexpr size_t secure_heap_size = size_t{1} << 19;
 constexpr size_t secure_heap_unit = 32;
 
 // OpenSSL's first call of all, whichever it is, decides whether it cleans up at exit,
-// which threads that are still in a handshake would not survive. So this comes before
-// every other: when the library is loaded.
-[[gnu::constructor(101)]] void never_clean_up_at_exit() {
+// which threads that are still in a handshake would not survive, and where its memory
+// comes from. So this comes before every other: when the library is loaded.
+[[gnu::constructor(101)]] void set_up_openssl() {
+  install_openssl_memory();
   OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT, nullptr);
 }
 
@@ -35,6 +39,7 @@ OSSL_LIB_CTX* library_context() {
   static OSSL_LIB_CTX* const context = [] {
     // No openssl.cnf: it is the program's, and may weaken what we set.
     OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, nullptr);
+    install_openssl_random();
     // From now on OpenSSL keeps private keys in memory that is not dumped
     // (MADV_DONTDUMP), and is locked if RLIMIT_MEMLOCK allows. Without it they are in
     // the ordinary heap.

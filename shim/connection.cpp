@@ -19,20 +19,25 @@ namespace gaiter::shim {
 
 namespace {
 
-using PrivatePointer = std::atomic<void*>;
+// What this process alone knows of a slot.
+struct PrivateEntry {
+  std::atomic<void*> part;
+  engine::HighWater mark;  // under the lock of Writing
+};
 
-// One pointer a slot, in private memory; address space only until touched.
-constinit std::atomic<PrivatePointer*> private_parts = nullptr;
+// One entry a slot, in private memory; address space only until touched.
+constinit std::atomic<PrivateEntry*> private_entries = nullptr;
 
-PrivatePointer* private_table() {
-  PrivatePointer* table = private_parts.load(std::memory_order_acquire);
+PrivateEntry* private_table() {
+  PrivateEntry* table = private_entries.load(std::memory_order_acquire);
   if (table != nullptr) return table;
-  const size_t size = arena::number_limit(arena::Block::slot) * sizeof(PrivatePointer);
+  const size_t size = arena::number_limit(arena::Block::slot) * sizeof(PrivateEntry);
   void* const memory = mmap(nullptr, size, PROT_READ | PROT_WRITE,
                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) return nullptr;
-  auto* const fresh = static_cast<PrivatePointer*>(memory);
-  if (private_parts.compare_exchange_strong(table, fresh, std::memory_order_acq_rel)) return fresh;
+  auto* const fresh = static_cast<PrivateEntry*>(memory);
+  if (private_entries.compare_exchange_strong(table, fresh, std::memory_order_acq_rel))
+    return fresh;
   munmap(memory, size);
   return table;
 }
@@ -81,26 +86,33 @@ std::vector<const ActiveRule*> Connection::rules_in_use() {
 }
 
 Connection::PrivatePart* Connection::private_part() const {
-  PrivatePointer* const table = private_parts.load(std::memory_order_acquire);
+  PrivateEntry* const table = private_entries.load(std::memory_order_acquire);
   if (table == nullptr) return nullptr;
   return static_cast<PrivatePart*>(
-      table[arena::number_of(arena::Block::slot, this)].load(std::memory_order_acquire));
+      table[arena::number_of(arena::Block::slot, this)].part.load(std::memory_order_acquire));
 }
 
 Connection::PrivatePart* Connection::make_private_part() {
   if (PrivatePart* const present = private_part()) return present;
-  PrivatePointer* const table = private_table();
+  PrivateEntry* const table = private_table();
   if (table == nullptr) return nullptr;
   auto* const fresh = new PrivatePart;
-  table[arena::number_of(arena::Block::slot, this)].store(fresh, std::memory_order_release);
+  table[arena::number_of(arena::Block::slot, this)].part.store(fresh, std::memory_order_release);
   return fresh;
 }
 
 void Connection::drop_private_part() {
-  PrivatePointer* const table = private_parts.load(std::memory_order_acquire);
+  PrivateEntry* const table = private_entries.load(std::memory_order_acquire);
   if (table == nullptr) return;
   delete static_cast<PrivatePart*>(
-      table[arena::number_of(arena::Block::slot, this)].exchange(nullptr));
+      table[arena::number_of(arena::Block::slot, this)].part.exchange(nullptr));
+}
+
+// Of an earlier connection in the same slot until the first record is sealed: keys tell.
+// nullptr: no memory.
+engine::HighWater* Connection::high_water() const {
+  PrivateEntry* const table = private_table();
+  return table == nullptr ? nullptr : &table[arena::number_of(arena::Block::slot, this)].mark;
 }
 
 void Connection::set_remote(const sockaddr* remote) {

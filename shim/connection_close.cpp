@@ -105,8 +105,10 @@ bool Connection::say_goodbye(int fd, int64_t until) {
     if (!writing_.ended) {
       uint8_t sealed[engine::max_seal_overhead + 2];
       said = writing_.ended = true;
-      append(sealed, engine::seal_alert(writing_.state, engine::Alert::close_notify, sealed),
-             false);
+      if (engine::HighWater* const mark = high_water())
+        append(sealed,
+               engine::seal_alert(writing_.state, *mark, engine::Alert::close_notify, sealed),
+               false);
     }
     while (!(left = flush(fd, MSG_DONTWAIT)) && errno == EAGAIN && process::now() < until) {
       pollfd writable{fd, POLLOUT, 0};

@@ -24,14 +24,17 @@ void Connection::start_rekey_clock() {
 // What the reading side promised the peer.
 void Connection::pay_debts() {
   uint8_t sealed[engine::max_seal_overhead + 5];  // the longest, a KeyUpdate
+  engine::HighWater* const mark = high_water();
+  if (mark == nullptr) return;
   // When our key has done its time so has the peer's, which is as old.
   const bool due = writing_.rekey_is_due();
   if (writing_.owes_update.exchange(false) || due) {
-    append(sealed, engine::seal_key_update(writing_.state, due, sealed), true);
+    append(sealed, engine::seal_key_update(writing_.state, *mark, due, sealed), true);
     start_rekey_clock();
   }
   if (writing_.owes_refusal.exchange(false))
-    append(sealed, engine::seal_alert(writing_.state, engine::Alert::no_renegotiation, sealed),
+    append(sealed,
+           engine::seal_alert(writing_.state, *mark, engine::Alert::no_renegotiation, sealed),
            true);
 }
 

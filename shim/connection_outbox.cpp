@@ -78,6 +78,11 @@ ssize_t Connection::send_sealed(int fd, const uint8_t* data, size_t length, int 
     const Parked parked(writing_.lock);
     sent = real::send(fd, data, length, flags | MSG_NOSIGNAL);
   }
+  if (!still_mine()) {
+    fail(ECONNRESET);
+    errno = ECONNRESET;
+    return -1;
+  }
   writing_.sending = false;
   if (sent > 0) {
     flight_.given.store(flight_.given.load(std::memory_order_relaxed) + static_cast<uint32_t>(sent),

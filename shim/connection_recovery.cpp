@@ -63,7 +63,13 @@ bool Connection::recover_output(int fd) {
     release_outbox();
     outbox = {static_cast<uint8_t*>(data), flight_.block, at, flight_.length - at, false};
   }
-  if (left > outbox.length) return false;
+  engine::HighWater* const mark = high_water();
+  const engine::DirectionState& keys = writing_.state.keys;
+  if (left > outbox.length || mark == nullptr ||
+      (mark->key == keys.key.id && mark->next > keys.sequence)) {
+    return false;
+  }
+  *mark = {keys.key.id, keys.sequence};
   outbox.at += left;
   outbox.length -= left;
   outbox.deferred = false;

@@ -36,10 +36,12 @@ constexpr size_t control_room = 2 * (engine::max_seal_overhead + 5);
 // left: a record that no other process ever saw may be sealed again.
 class Batch {
  public:
-  // With room for as much of `plaintext` bytes as there is memory for.
-  // Only the first count_ records are ever read.
+  // With room for as much of `plaintext` bytes as there is memory for; data() is nullptr
+  // without, or without a mark. Only the first count_ records are ever read.
   // cppcheck-suppress uninitMemberVar
-  explicit Batch(size_t plaintext) {
+  Batch(size_t plaintext, const engine::HighWater* known) {
+    if (known == nullptr) return;
+    mark = *known;
     if (plaintext > batch_plaintext) data_ = allocate(arena::Block::bulk);
     if (data_ == nullptr) data_ = allocate(arena::Block::batch);
   }
@@ -81,6 +83,10 @@ class Batch {
     return {give_up(), block_, at, size, deferred};
   }
 
+  // The connection's, as far as this batch has come; the connection's own rises when it is
+  // clear how much of it has left.
+  engine::HighWater mark;
+
   static constexpr size_t max_records = bulk_plaintext / engine::max_plaintext + 1;
   uint32_t length = 0;
 
@@ -91,7 +97,7 @@ class Batch {
   }
 
   uint8_t* data_ = nullptr;
-  arena::Block block_;
+  arena::Block block_ = arena::Block::batch;
   Record records_[max_records];
   size_t count_ = 0;
 };
@@ -111,33 +117,40 @@ void Connection::send_alert(int fd, engine::Alert alert) {
   if (!guard.held() || writing_.ended || is_torn(fd, guard.result())) return;
   uint8_t sealed[control_room];
   writing_.ended = true;
-  append(sealed, engine::seal_alert(writing_.state, alert, sealed), false);
+  if (engine::HighWater* const mark = high_water())
+    append(sealed, engine::seal_alert(writing_.state, *mark, alert, sealed), false);
   flush(fd, MSG_DONTWAIT);
 }
 
+// Whether this thread has the lock of Writing still. If not, others took it for dead, and may
+// have gone on with what it was about: then nothing of theirs is touched.
+bool Connection::still_mine() const { return writing_.lock.is_mine(); }
+
 // After a send took only `sent` bytes of a batch: what is left of a record that has
-// begun to leave waits in the outbox; records that have not are taken back. Returns
-// the plaintext bytes of those.
-size_t Connection::keep_unsent(Batch& batch, size_t sent) {
+// begun to leave waits in the outbox; records that have not are taken back, with so many
+// plaintext bytes. False: their numbers may be in use.
+bool Connection::keep_unsent(Batch& batch, size_t sent, size_t& taken_back) {
   uint32_t keep = batch.length;
-  size_t taken_back = 0;
+  uint64_t number = 0;
+  taken_back = 0;
   for (const Batch::Record& record : batch.records()) {
     if (record.at < sent) continue;
     if (taken_back == 0) {
       keep = record.at;
-      writing_.state.keys.sequence = record.sequence;
+      number = record.sequence;
     }
     taken_back += record.plaintext;
   }
+  if (taken_back != 0 && !engine::take_back(writing_.state, batch.mark, number)) return false;
   explicit_bzero(batch.data() + keep, batch.length - keep);
   const auto at = static_cast<uint32_t>(sent);
-  if (keep == at) return taken_back;
+  if (keep == at) return true;
   // Nothing has left: then it is control records, which may go on waiting.
   const bool deferred = sent == 0;
   writing_.outbox = batch.keep(at, keep - at, deferred);
   writing_.urgent.store(!deferred, std::memory_order_release);
   if (!deferred) epoll_outbox_waits(*this);
-  return taken_back;
+  return true;
 }
 
 // A client's first data follows its Finished, for which TCP (RFC 896) would hold it back
@@ -167,15 +180,27 @@ size_t Connection::send_batch(int fd, Batch& batch, size_t plaintext, int flags,
   flight_.length = batch.length;
   const ssize_t sent = until == 0 ? send_sealed(fd, data, batch.length, flags)
                                   : send_until(fd, data, batch.length, flags, until);
+  if (!still_mine()) {
+    break_off(fd, "internal", "another process took a write for cut off that was not");
+    errno = error();
+    return 0;
+  }
   flight_.batch = 0;
   batch.take_back(data);
   if (sent > 0 && writing_.behind_finished) push_behind_finished(fd);
+  const bool may_go_on = sent >= 0 || errno == EAGAIN || errno == EINTR;
+  const int failure = sent < 0 ? errno : EAGAIN;
+  size_t taken_back = 0;
+  if (may_go_on && sent != static_cast<ssize_t>(batch.length) &&
+      !keep_unsent(batch, static_cast<size_t>(std::max<ssize_t>(sent, 0)), taken_back)) {
+    break_off(fd, "internal", "the numbers of records that were not sent may be in use");
+    errno = error();
+    return 0;
+  }
+  *high_water() = batch.mark;
   if (sent == static_cast<ssize_t>(batch.length)) return plaintext;
-  if (sent < 0 && errno != EAGAIN && errno != EINTR) return 0;
-  const int error = sent < 0 ? errno : EAGAIN;
-  plaintext -= keep_unsent(batch, static_cast<size_t>(std::max<ssize_t>(sent, 0)));
-  errno = error;
-  return plaintext;
+  errno = failure;
+  return may_go_on ? plaintext - taken_back : 0;
 }
 
 ssize_t Connection::transmit(int fd, IovCursor from, size_t length, int flags) {
@@ -188,6 +213,15 @@ ssize_t Connection::transmit(int fd, IovCursor from, size_t length, int flags) {
   return with_call_lock(writing_.lock, fd, flags, SO_SNDTIMEO, [&](LockResult lock) {
     return write_locked(fd, lock, from, length, flags);
   });
+}
+
+// Seals a record of a batch. 0: the connection cannot go on.
+size_t Connection::seal_next(Batch& batch, IovCursor& from, size_t length) {
+  const uint64_t sequence = writing_.state.keys.sequence;
+  const size_t sealed = engine::seal(
+      writing_.state, batch.mark, engine::ContentType::application_data, from, length, batch.end());
+  if (sealed != 0) batch.add(length, sealed, sequence);
+  return sealed;
 }
 
 // Whether new data may be sealed now; if not, -1 and errno (0 = go on).
@@ -208,7 +242,7 @@ int Connection::ready_to_write(int fd, int flags, const CallDeadline& deadline) 
 }
 
 bool Connection::exhausted(int fd) {
-  break_off(fd, "exhausted", "no sequence number is left");
+  break_off(fd, "exhausted", "no sequence number is left that is certainly unused");
   errno = error();
   return false;
 }
@@ -227,7 +261,7 @@ ssize_t Connection::write_locked(int fd, LockResult lock, IovCursor& from, size_
   size_t pace = batch_plaintext;
   while (length != 0) {
     if (has_waited) fd = still(fd);
-    Batch batch(std::min(length, pace));
+    Batch batch(std::min(length, pace), high_water());
     if (batch.data() == nullptr) {
       errno = ENOMEM;
       break;
@@ -236,11 +270,8 @@ ssize_t Connection::write_locked(int fd, LockResult lock, IovCursor& from, size_
     const size_t chunk = std::min(length, plaintext_room(batch, pace));
     for (size_t left = chunk; left != 0;) {
       const size_t record = std::min(left, engine::max_plaintext);
-      const uint64_t sequence = writing_.state.keys.sequence;
-      const size_t sealed = engine::seal(writing_.state, engine::ContentType::application_data,
-                                         from, record, batch.end());
-      if (sealed == 0 && !exhausted(fd)) return total != 0 ? static_cast<ssize_t>(total) : -1;
-      batch.add(record, sealed, sequence);
+      if (seal_next(batch, from, record) == 0 && !exhausted(fd))
+        return total != 0 ? static_cast<ssize_t>(total) : -1;
       left -= record;
     }
     const int64_t until = has_waited ? deadline.of(fd) : 0;
@@ -298,7 +329,7 @@ ssize_t Connection::transmit_file_locked(int fd, int in, off_t* offset, size_t c
   off_t at_offset = offset != nullptr ? *offset : 0;
   while (count != 0) {
     if (has_waited) fd = still(fd);
-    Batch batch(std::min(count, pace));
+    Batch batch(std::min(count, pace), high_water());
     if (batch.data() == nullptr) {
       errno = ENOMEM;
       break;
@@ -328,11 +359,8 @@ ssize_t Connection::transmit_file_locked(int fd, int in, off_t* offset, size_t c
       piece.iov_len = std::min(piece.iov_len, left);
       IovCursor from(&piece, 1);
       left -= piece.iov_len;
-      const uint64_t sequence = writing_.state.keys.sequence;
-      const size_t sealed = engine::seal(writing_.state, engine::ContentType::application_data,
-                                         from, piece.iov_len, batch.end());
-      if (sealed == 0 && !exhausted(fd)) return total != 0 ? static_cast<ssize_t>(total) : -1;
-      batch.add(piece.iov_len, sealed, sequence);
+      if (seal_next(batch, from, piece.iov_len) == 0 && !exhausted(fd))
+        return total != 0 ? static_cast<ssize_t>(total) : -1;
     }
     const auto chunk = static_cast<size_t>(got);
     const int64_t until = has_waited ? deadline.of(fd) : 0;
