@@ -4,6 +4,7 @@
 #include <new>
 
 #include "shim/context_settings.h"
+#include "shim/family.h"
 #include "shim/lock.h"
 #include "shim/log.h"
 
@@ -13,11 +14,14 @@ namespace {
 
 constinit Lock making;
 constinit LockResult frozen = LockResult::reentered;
+constinit std::atomic<uint32_t> made = 0;
+
+uint64_t next_number() { return uint64_t{family::self()} << 32 | made.fetch_add(1); }
 
 }  // namespace
 
 ActiveRule::ActiveRule(const policy::Rule& rule, std::string keyring)
-    : rule_(rule), keyring_(std::move(keyring)) {}
+    : rule_(rule), keyring_(std::move(keyring)), number_(next_number()) {}
 
 bool ActiveRule::is_over() const {
   if (!settings().until || std::chrono::system_clock::now() < *settings().until) return false;

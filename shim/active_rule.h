@@ -15,6 +15,10 @@ class ActiveRule {
  public:
   ActiveRule(const policy::Rule& rule, std::string keyring);
 
+  // By which members of the fork family name it to each other: never 0, and the same only in
+  // those who have it from the same reading of the policy.
+  uint64_t number() const { return number_; }
+
   const policy::Rule& rule() const { return rule_; }
   const policy::Settings& settings() const { return rule_.settings; }
   // Who opened TCP, and who is which in TLS: the policy may cross the two.
@@ -47,6 +51,7 @@ class ActiveRule {
 
   const policy::Rule& rule_;
   const std::string keyring_;
+  const uint64_t number_;
   std::shared_ptr<const engine::Context> context_;  // not changed once ready_
   std::atomic<bool> ready_ = false;
   std::atomic<bool> draining_ = false;

@@ -30,6 +30,7 @@ struct Region {
 struct Arena {
   Header* header = nullptr;
   size_t total = 0;
+  uint8_t* records = nullptr;
   Region regions[block_kinds];
 };
 
@@ -56,6 +57,14 @@ bool map(size_t total) {
     arena.regions[i] = {at, static_cast<uint32_t>(shares[i] / size)};
     at += shares[i] / page_size * page_size;
   }
+  const size_t private_size = size_t{arena.regions[0].capacity} * record_size;
+  void* const records = mmap(nullptr, private_size, PROT_READ | PROT_WRITE,
+                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (records == MAP_FAILED) {
+    munmap(memory, total);
+    return false;
+  }
+  arena.records = static_cast<uint8_t*>(records);
   return true;
 }
 
@@ -128,6 +137,10 @@ uint32_t number_of(Block block, const void* memory) {
 
 void* at(Block block, uint32_t number) {
   return arena.regions[static_cast<size_t>(block)].base + (number - 1) * size_of(block);
+}
+
+void* record_of(const void* slot) {
+  return arena.records + size_t{number_of(Block::slot, slot) - 1} * record_size;
 }
 
 uint32_t handed_out(Block block) {

@@ -49,6 +49,11 @@ void release(Block block, void* memory);
 uint32_t number_of(Block block, const void* memory);
 void* at(Block block, uint32_t number);
 uint32_t number_limit(Block block);
+// What this process alone knows of the slot at that address: record_size bytes of private
+// memory, zero at first, which a fork child has a copy of.
+inline constexpr size_t record_size = 128;
+void* record_of(const void* slot);
+
 // How many blocks were ever handed out: those with higher numbers are untouched.
 uint32_t handed_out(Block block);
 

@@ -2,13 +2,13 @@
 
 #include <fcntl.h>
 #include <sched.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 #include <new>
 
+#include "shim/active_rule.h"
 #include "shim/epoll_set.h"
 #include "shim/fd_table.h"
 #include "shim/private_part.h"
@@ -17,48 +17,23 @@
 
 namespace gaiter::shim {
 
-namespace {
-
-// What this process alone knows of a slot.
-struct PrivateEntry {
-  std::atomic<void*> part;
-  engine::HighWater mark;  // under the lock of Writing
-};
-
-// One entry a slot, in private memory; address space only until touched.
-constinit std::atomic<PrivateEntry*> private_entries = nullptr;
-
-PrivateEntry* private_table() {
-  PrivateEntry* table = private_entries.load(std::memory_order_acquire);
-  if (table != nullptr) return table;
-  const size_t size = arena::number_limit(arena::Block::slot) * sizeof(PrivateEntry);
-  void* const memory = mmap(nullptr, size, PROT_READ | PROT_WRITE,
-                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (memory == MAP_FAILED) return nullptr;
-  auto* const fresh = static_cast<PrivateEntry*>(memory);
-  if (private_entries.compare_exchange_strong(table, fresh, std::memory_order_acq_rel))
-    return fresh;
-  munmap(memory, size);
-  return table;
-}
-
-}  // namespace
-
 Connection* Connection::make_watched() {
   collect_abandoned_slots();
   void* const memory = arena::allocate(arena::Block::slot);
   if (memory == nullptr) return nullptr;
   auto* const connection = new (memory) Connection;
   connection->drop_private_part();  // of one that ended in another process
+  new (&connection->holder()) Holder;
   return connection;
 }
 
 Connection* Connection::make_pending(ActiveRule& rule, ClearText clear) {
   Connection* const connection = make_watched();
   if (connection != nullptr) {
-    connection->rule_ = &rule;
-    connection->clear_ = clear;
-    connection->state_.store(State::pending, std::memory_order_release);
+    connection->holder().rule = &rule;
+    connection->rule_number_ = rule.number();
+    connection->holder().clear = clear;
+    connection->advance(State::pending);
   }
   return connection;
 }
@@ -66,9 +41,7 @@ Connection* Connection::make_pending(ActiveRule& rule, ClearText clear) {
 Connection* Connection::make_refused(int error) {
   Connection* const connection = make_watched();
   if (connection != nullptr) {
-    connection->error_.store(error);
-    connection->reading_.hint.store(Reading::Hint::something);
-    connection->state_.store(State::failed, std::memory_order_release);
+    connection->fail(error);
   }
   return connection;
 }
@@ -76,44 +49,30 @@ Connection* Connection::make_refused(int error) {
 std::vector<const ActiveRule*> Connection::rules_in_use() {
   std::vector<const ActiveRule*> rules;
   for (uint32_t number = arena::handed_out(arena::Block::slot); number != 0; --number) {
-    auto* const slot = static_cast<const Slot*>(arena::at(arena::Block::slot, number));
-    if (slot->kind != Kind::connection) continue;
-    const auto* const rule =
-        static_cast<const Connection*>(slot)->rule_.load(std::memory_order_relaxed);
-    if (rule != nullptr) rules.push_back(rule);
+    const auto* const slot = arena::at(arena::Block::slot, number);
+    const auto* const known = static_cast<const Holder*>(arena::record_of(slot));
+    if (const auto* const rule = known->rule.load(std::memory_order_relaxed)) rules.push_back(rule);
   }
   return rules;
 }
 
 Connection::PrivatePart* Connection::private_part() const {
-  PrivateEntry* const table = private_entries.load(std::memory_order_acquire);
-  if (table == nullptr) return nullptr;
-  return static_cast<PrivatePart*>(
-      table[arena::number_of(arena::Block::slot, this)].part.load(std::memory_order_acquire));
+  return static_cast<PrivatePart*>(holder().part.load(std::memory_order_acquire));
 }
 
 Connection::PrivatePart* Connection::make_private_part() {
   if (PrivatePart* const present = private_part()) return present;
-  PrivateEntry* const table = private_table();
-  if (table == nullptr) return nullptr;
   auto* const fresh = new PrivatePart;
-  table[arena::number_of(arena::Block::slot, this)].part.store(fresh, std::memory_order_release);
+  holder().part.store(fresh, std::memory_order_release);
   return fresh;
 }
 
 void Connection::drop_private_part() {
-  PrivateEntry* const table = private_entries.load(std::memory_order_acquire);
-  if (table == nullptr) return;
-  delete static_cast<PrivatePart*>(
-      table[arena::number_of(arena::Block::slot, this)].part.exchange(nullptr));
+  delete static_cast<PrivatePart*>(holder().part.exchange(nullptr));
 }
 
 // Of an earlier connection in the same slot until the first record is sealed: keys tell.
-// nullptr: no memory.
-engine::HighWater* Connection::high_water() const {
-  PrivateEntry* const table = private_table();
-  return table == nullptr ? nullptr : &table[arena::number_of(arena::Block::slot, this)].mark;
-}
+engine::HighWater* Connection::high_water() const { return &holder().mark; }
 
 void Connection::set_remote(const sockaddr* remote) {
   const size_t length = remote->sa_family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
@@ -130,23 +89,29 @@ uint64_t cookie_of(int fd) {
 
 }  // namespace
 
-void Connection::identify(int fd) { cookie_ = cookie_of(fd); }
+void Connection::identify(int fd) { holder().cookie = cookie_of(fd); }
 
 int Connection::still(int fd) const {
   const int number = fd_table::number_for(*this, fd);
   return number >= 0 ? number : fd;
 }
 
-bool Connection::is_socket(int fd) const { return cookie_ == 0 || cookie_ == cookie_of(fd); }
+bool Connection::is_socket(int fd) const {
+  const uint64_t cookie = holder().cookie;
+  return cookie == 0 || cookie == cookie_of(fd);
+}
 
 bool Connection::begin_connect(ActiveRule& rule, std::string server_name, const sockaddr* remote) {
   {
     LockGuard guard(writing_.lock, false);
     if (!guard.held() || state() != State::fresh) return false;
-    rule_ = &rule;
+    Holder& mine = holder();
+    mine.rule = &rule;
+    mine.passed = mine.is_clear = mine.is_foreign = false;
+    rule_number_ = rule.number();
     set_remote(remote);
-    if (PrivatePart* const mine = make_private_part()) mine->server_name = std::move(server_name);
-    state_.store(State::connecting, std::memory_order_release);
+    if (PrivatePart* const part = make_private_part()) part->server_name = std::move(server_name);
+    advance(State::connecting);
   }
   // Who took the socket for a clear one is in a call that a socket without a
   // connection ends at once. Not one byte of his may come after the connect.
@@ -162,9 +127,8 @@ bool Connection::begin_connect(ActiveRule& rule, std::string server_name, const 
 
 void Connection::abandon_connect(int error) {
   drop_private_part();
-  deadline_.store(0, std::memory_order_relaxed);
   connect_error_.store(error);
-  state_.store(State::fresh, std::memory_order_release);
+  return_to_fresh();
 }
 
 namespace {
@@ -195,7 +159,7 @@ void Connection::leave_to_exec() {
 void Connection::start_clock() {
   int64_t none = 0;
   if (!is_undecided())
-    deadline_.compare_exchange_strong(none, process::now() + handshake_timeout());
+    holder().deadline.compare_exchange_strong(none, process::now() + handshake_timeout());
 }
 
 void Connection::end() {
@@ -207,6 +171,7 @@ void Connection::end() {
   arena::release(arena::Block::batch, reading_.inbox.data);
   if (flight_.batch != 0) arena::release(flight_.block, arena::at(flight_.block, flight_.batch));
   release_outbox();
+  new (&holder()) Holder;
   this->~Connection();
   explicit_bzero(reinterpret_cast<uint8_t*>(this) + sizeof(Slot), sizeof *this - sizeof(Slot));
   arena::release(arena::Block::slot, this);

@@ -2,8 +2,9 @@
 // records, behind calls that behave as on plain TCP.
 //
 // A Connection lies in the arena, so fork family members share it. Its state is
-// plain data under one lock per direction; what only the handshake needs is on
-// the heap of the process that performs it (PrivatePart). `fd` is always one of
+// plain data under one lock per direction, and any of them may have written anything
+// there: what decides is what each knows by itself (Holder). What only the handshake
+// needs is on the heap of the process that performs it (PrivatePart). `fd` is always one of
 // the caller's numbers for the socket. Methods set errno as the system call of
 // the same purpose does; all are thread-safe.
 #pragma once
@@ -21,6 +22,7 @@
 #include "engine/handshake.h"
 #include "engine/records.h"
 #include "shim/arena.h"
+#include "shim/holder.h"
 #include "shim/lock.h"
 #include "shim/slot.h"
 
@@ -137,7 +139,12 @@ class Connection : public Slot {
   // One that is refused from the start.
   static Connection* make_refused(int error);
 
-  State state() const { return state_.load(std::memory_order_acquire); }
+  // Never nearer to clear than this process has seen before, unless it went back itself
+  // (abandon_connect, go_clear). What makes no sense is State::failed, for good.
+  State state() const {
+    const State shared = state_.load(std::memory_order_acquire);
+    return shared == holder().seen.load(std::memory_order_acquire) ? shared : judge(shared);
+  }
   // The peer, for log lines and sessions: a socket that was reset has forgotten it.
   void set_remote(const sockaddr* remote);
   // Remembers which socket of the kernel's this is, so that it can be told from
@@ -147,9 +154,17 @@ class Connection : public Slot {
   const sockaddr* remote() const { return reinterpret_cast<const sockaddr*>(&remote_); }
 
   bool is_protected() const { return state() != State::fresh; }
-  ActiveRule& rule() const { return *rule_.load(std::memory_order_relaxed); }
-  // Every rule that a connection refers to, in whatever process of the family; what
-  // lies at the addresses of others' rules is something else here. Slow.
+  // Of a protected one.
+  ActiveRule& rule() const { return *holder().rule.load(std::memory_order_relaxed); }
+  // connect(2) is about to connect it in clear, as the policy has it.
+  void let_pass() { holder().passed.store(true); }
+  // Whether a fresh one is to be left to the kernel's own calls. One that a fork has shared
+  // may have been connected by somebody else, perhaps to where a rule says TLS: then it is
+  // refused from now on. One system call, for such a socket only.
+  bool may_be_clear(int fd);
+  // Before fork(2), for what both sides will have.
+  void expect_company();
+  // Every rule that a connection of this process refers to. Slow.
   static std::vector<const ActiveRule*> rules_in_use();
 
   // fresh -> connecting, before the TCP connect is tried, so that not one clear
@@ -162,9 +177,9 @@ class Connection : public Slot {
   void hide_from_exec();
   void leave_to_exec();
   // TCP's answer is in: the handshake may begin.
-  void tcp_connected() { state_.store(State::handshaking, std::memory_order_release); }
+  void tcp_connected() { advance(State::handshaking); }
   // What a failed non-blocking connect left for SO_ERROR; taken once.
-  int take_connect_error() { return connect_error_.exchange(0); }
+  int take_connect_error() { return as_errno(connect_error_.exchange(0), 0); }
 
   // ---- handshake (connection_handshake.cpp) ----
 
@@ -176,8 +191,8 @@ class Connection : public Slot {
   int secure(int fd, int flags, int timeout_option);
   // Absolute (process::now()); 0 = no clock runs. start_clock() is idempotent.
   void start_clock();
-  int64_t deadline() const { return deadline_.load(std::memory_order_relaxed); }
-  int error() const { return error_.load(std::memory_order_relaxed); }
+  int64_t deadline() const { return holder().deadline.load(std::memory_order_relaxed); }
+  int error() const;
 
   // ---- clear text after all (connection_clear.cpp) ----
 
@@ -277,6 +292,15 @@ class Connection : public Slot {
   PrivatePart* make_private_part();
   void drop_private_part();
 
+  Holder& holder() const { return *static_cast<Holder*>(arena::record_of(this)); }
+  State judge(State shared) const;
+  void advance(State next);
+  void return_to_fresh();
+  // A number from shared memory that is to be an errno.
+  static int as_errno(int error, int otherwise) {
+    return error > 0 && error < 4096 ? error : otherwise;
+  }
+
   int64_t handshake_timeout() const;
   int64_t close_timeout() const;
   Progress look_for_tls(int fd);
@@ -342,14 +366,9 @@ class Connection : public Slot {
   std::atomic<State> state_{State::fresh};
   std::atomic<int> error_{0};
   std::atomic<int> connect_error_{0};
-  std::atomic<ActiveRule*> rule_ = nullptr;
-  std::atomic<ClearText> clear_{};     // what is still possible
-  bool is_observed_ = false;           // mode = "monitor", and the client began TLS
-  std::atomic<bool> is_clear_{false};  // state fresh, for good: it turned out so
-  sockaddr_in6 remote_{};              // or a sockaddr_in
-  uint64_t cookie_ = 0;                // SO_COOKIE; 0 = not protected yet
-  std::atomic<int64_t> deadline_{0};
-  std::atomic<uint32_t> steps_{0};  // of the handshake, by whichever process
+  std::atomic<uint64_t> rule_number_{0};  // ActiveRule::number()
+  sockaddr_in6 remote_{};                 // or a sockaddr_in
+  std::atomic<uint32_t> steps_{0};        // of the handshake, by whichever process
   int64_t began_ = 0;
   Flight flight_;
   Pace pace_;

@@ -107,7 +107,7 @@ ssize_t Connection::count(int fd, size_t length, int flags) {
 ssize_t Connection::readable_bytes(int fd) {
   if (step(fd) != Progress::done) {
     int waiting = 0;
-    if (is_clear_) real::ioctl(fd, FIONREAD, &waiting);
+    if (holder().is_clear) real::ioctl(fd, FIONREAD, &waiting);
     return waiting;
   }
   LockGuard guard(reading_.lock, false);

@@ -44,15 +44,16 @@ struct Pieces {
 }  // namespace
 
 bool Connection::is_undecided() const {
-  return clear_.load(std::memory_order_relaxed) != ClearText::never && state() == State::pending;
+  return holder().clear.load(std::memory_order_relaxed) != ClearText::never &&
+         state() == State::pending;
 }
 
 void Connection::wants_to_speak() {
   if (!is_undecided() || deadline() != 0) return;
   int64_t patience = handshake_timeout();
-  if (clear_ == ClearText::observed) patience = std::min(patience, observed_patience);
+  if (holder().clear == ClearText::observed) patience = std::min(patience, observed_patience);
   int64_t none = 0;
-  if (deadline_.compare_exchange_strong(none, process::now() + patience))
+  if (holder().deadline.compare_exchange_strong(none, process::now() + patience))
     epoll_state_changed(*this);
 }
 
@@ -74,22 +75,22 @@ Progress Connection::look_for_tls(int fd) {
   if (got == 0) return go_clear(fd, "the client closed without a word");
   const char* const what = engine::what_else_than_tls({start, static_cast<size_t>(got)});
   if (what != nullptr) return go_clear(fd, std::string("the client sent ") + what);
-  if (clear_ == ClearText::observed) {
+  if (holder().clear == ClearText::observed) {
     if (const auto context = rule().context(); !context) {
       log_observed(rule(), fd, remote(), &context.error());
-      clear_ = ClearText::allowed;
+      holder().clear = ClearText::allowed;
       return go_clear(fd, "the client began TLS, which the program itself may speak");
     }
-    is_observed_ = true;
+    holder().is_observed = true;
   }
-  clear_ = ClearText::never;
-  deadline_.store(0, std::memory_order_relaxed);
+  holder().clear = ClearText::never;
+  holder().deadline.store(0, std::memory_order_relaxed);
   return Progress::done;
 }
 
 // The program's own calls go on with the socket as if nobody had been here.
 Progress Connection::go_clear(int fd, const std::string& why) {
-  if (clear_ == ClearText::observed) {
+  if (holder().clear == ClearText::observed) {
     engine::Failure failure{engine::Cause::not_tls, why,
                             "before the rule is enforced this client must speak TLS"};
     if (const auto context = rule().context(); !context)
@@ -99,10 +100,9 @@ Progress Connection::go_clear(int fd, const std::string& why) {
     log_clear(rule(), fd, remote(), why);
   }
   drop_private_part();
-  clear_ = ClearText::never;
-  deadline_.store(0, std::memory_order_relaxed);
-  is_clear_ = true;
-  state_.store(State::fresh, std::memory_order_release);
+  holder().clear = ClearText::never;
+  holder().is_clear = true;
+  return_to_fresh();
   return Progress::failed;
 }
 

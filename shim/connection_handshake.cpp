@@ -93,9 +93,9 @@ bool Connection::begin_handshake(int fd) {
   }
   std::string key = rule().is_tls_server() ? "" : session_key(remote(), mine->server_name);
   mine->handshake = engine::Handshake::start(*context, mine->server_name, std::move(key));
-  if (is_observed_) mine->handshake->forgive_peer();
+  if (holder().is_observed) mine->handshake->forgive_peer();
   began_ = process::now();
-  state_.store(State::handshaking, std::memory_order_release);
+  advance(State::handshaking);
   return true;
 }
 
@@ -120,7 +120,8 @@ Progress Connection::step_locked(int fd, bool polls) {
                        "is the peer alive, and does it speak TLS on this port?"});
   }
   PrivatePart* mine = private_part();
-  if (steps_.load(std::memory_order_relaxed) != (mine != nullptr ? mine->steps : 0))
+  if (holder().is_foreign ||
+      steps_.load(std::memory_order_relaxed) != (mine != nullptr ? mine->steps : 0))
     return Progress::wait_other;  // another process of the fork family performs it
   if (!ensure_inbox()) return refuse(fd, {Cause::local, "out of memory", ""});
 
@@ -189,7 +190,7 @@ void Connection::install(int fd, engine::Secured secured) {
   settle_inbox();
   log_secured(*this, fd, secured.summary, process::now() - began_);
   if (secured.forgiven) log_observed(rule(), fd, remote(), &*secured.forgiven);
-  state_.store(State::open, std::memory_order_release);
+  advance(State::open);
 }
 
 Progress Connection::refuse(int fd, const Failure& failure) {
@@ -203,8 +204,9 @@ Progress Connection::refuse(int fd, const Failure& failure) {
 
 // The end of everything: both directions, for good. Under either lock.
 void Connection::fail(int error) {
+  holder().error.store(error, std::memory_order_relaxed);
   error_.store(error, std::memory_order_relaxed);
-  state_.store(State::failed, std::memory_order_release);
+  advance(State::failed);
   reading_.hint.store(Reading::Hint::something, std::memory_order_release);
 }
 

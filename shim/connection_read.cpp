@@ -174,7 +174,7 @@ void Connection::break_off(int fd, const char* cause, const char* reason) {
 
 ssize_t Connection::receive(int fd, IovCursor sink, int flags) {
   if (state() != State::open && secure(fd, flags, SO_RCVTIMEO) != 0)
-    return is_clear_ ? receive_clear(fd, sink, flags) : -1;
+    return holder().is_clear ? receive_clear(fd, sink, flags) : -1;
   return with_call_lock(reading_.lock, fd, flags, SO_RCVTIMEO,
                         [&](LockResult lock) { return read_locked(fd, lock, sink, flags); });
 }

@@ -43,7 +43,7 @@ uint32_t Connection::ready(int fd, uint32_t wanted, uint32_t kernel, const Regis
     now = state();
     if (now == State::fresh) {  // TCP refused; the kernel was asked for less than all
       if ((kernel & POLLHUP) != 0) kernel |= in_bits | out_bits | POLLRDHUP;
-      if (is_clear_) {
+      if (holder().is_clear) {
         // An epoll set's kernel was asked anew, and will tell by itself.
         if (asking != nullptr) return 0;
         kernel |= out_bits;  // nothing was written yet

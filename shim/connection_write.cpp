@@ -206,7 +206,7 @@ size_t Connection::send_batch(int fd, Batch& batch, size_t plaintext, int flags,
 ssize_t Connection::transmit(int fd, IovCursor from, size_t length, int flags) {
   if (is_undecided()) wants_to_speak();
   if (state() != State::open && secure(fd, flags, SO_SNDTIMEO) != 0) {
-    if (is_clear_) return transmit_clear(fd, from, flags);
+    if (holder().is_clear) return transmit_clear(fd, from, flags);
     if (errno == EPIPE) return broken_pipe(flags);
     return -1;
   }
@@ -298,7 +298,7 @@ void Connection::take_deferred(Batch& batch) {
 ssize_t Connection::transmit_file(int fd, int in, off_t* offset, size_t count) {
   if (is_undecided()) wants_to_speak();
   if (state() != State::open && secure(fd, 0, SO_SNDTIMEO) != 0)
-    return is_clear_ ? real::sendfile(fd, in, offset, count) : -1;
+    return holder().is_clear ? real::sendfile(fd, in, offset, count) : -1;
   if (count == 0) return 0;
   // What was read and found no room is read again: only from where that can be. As the kernel.
   if (offset == nullptr && lseek(in, 0, SEEK_CUR) < 0) {

@@ -274,7 +274,11 @@ void freeze_for_fork() {
   frozen = gate.acquire(true);
   if (top.load() < 0) return;  // nothing is shared: no memory is spent on a family
   expected_child = family::expect_child();
-  for_each_entry([](int, auto&, uint32_t number) { hold(*slot_of(number), expected_child); });
+  for_each_entry([](int, auto&, uint32_t number) {
+    Slot& slot = *slot_of(number);
+    hold(slot, expected_child);
+    if (slot.kind == Kind::connection) static_cast<Connection&>(slot).expect_company();
+  });
 }
 
 void thaw_in_parent() { gate.release(frozen); }

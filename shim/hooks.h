@@ -41,7 +41,8 @@ class Protected {
  public:
   // Empty for a descriptor that is not ours, or a watched socket that is clear.
   explicit Protected(int fd) : slot_(fd_table::find(fd)), connection_(as_connection(slot_)) {
-    if (connection_ != nullptr && !connection_->is_protected()) connection_ = nullptr;
+    if (connection_ != nullptr && !connection_->is_protected() && connection_->may_be_clear(fd))
+      connection_ = nullptr;
   }
   explicit operator bool() const { return connection_ != nullptr; }
   Connection* operator->() const { return connection_; }

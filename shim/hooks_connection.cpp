@@ -222,6 +222,7 @@ int hook_connect(int fd, const sockaddr* address, socklen_t length) {
     return real::connect(fd, address, length);
   }
   if (decision.verdict == Verdict::pass) {
+    if (connection != nullptr) connection->let_pass();
     if (decision.clear == ClearText::observed)
       return connect_observed(fd, address, length, *decision.rule, remote.get());
     return real::connect(fd, address, length);

@@ -148,8 +148,7 @@ std::unique_ptr<Snapshot> load_first() {
 }
 
 // Ends the snapshots that nothing refers to any more. Who else could refer to one:
-// a connection, in whatever process of the family (then its address means nothing
-// here, and only keeps more than must be kept), or somebody with a Use.
+// a connection, as this process knows it, or somebody with a Use.
 void sweep() {
   must_sweep = uses.load() != 0;
   if (must_sweep || retired == nullptr) return;
@@ -282,6 +281,22 @@ Snapshot& current() {
     in_use.store(present);
   }
   return *present;
+}
+
+ActiveRule* rule_numbered(uint64_t number) {
+  if (number == 0 || !is_in_use()) return nullptr;
+  const LockGuard guard(loading, true);
+  if (!guard.held()) return nullptr;
+  const auto among = [number](Snapshot& snapshot) -> ActiveRule* {
+    for (ActiveRule& rule : snapshot.rules())
+      if (rule.number() == number) return &rule;
+    return nullptr;
+  };
+  if (ActiveRule* const found = among(*in_use.load())) return found;
+  if (retired == nullptr) return nullptr;
+  for (const auto& old : *retired)
+    if (ActiveRule* const found = among(*old)) return found;
+  return nullptr;
 }
 
 uint32_t generation() { return installed.load(); }

@@ -30,6 +30,9 @@ class Use {
 // The snapshot in use. The first call reads the policy.
 Snapshot& current();
 
+// The rule with that number (ActiveRule::number), if this process has it.
+ActiveRule* rule_numbered(uint64_t number);
+
 // Whether anybody has asked for it yet.
 bool is_in_use();
 
