@@ -56,6 +56,8 @@ std::string peer_text(const Rule& rule) {
   } else {
     out = fmt::format("verify {}", policy::to_string(settings.verify));
     if (!settings.server_name.empty()) out += " as " + settings.server_name;
+    if (!settings.interchangeable.empty())
+      out += fmt::format(", {} interchangeable", settings.interchangeable.size());
   }
   std::string allowed;
   for (const policy::PeerPattern& pattern : settings.allow) {

@@ -41,7 +41,7 @@ size_t whole_records(std::span<const uint8_t> input) {
 
 class OpenSslHandshake final : public Handshake {
  public:
-  OpenSslHandshake(std::shared_ptr<const Context> context, std::string server_name,
+  OpenSslHandshake(std::shared_ptr<const Context> context, ExpectedPeer expected,
                    std::string session_key);
   ~OpenSslHandshake() override;
 
@@ -62,7 +62,7 @@ class OpenSslHandshake final : public Handshake {
 
   const std::shared_ptr<const Context> context_;
   const ContextSettings& settings_;
-  const std::string server_name_;
+  const ExpectedPeer expected_;
   std::unique_ptr<SslDriver> driver_;
   State state_ = State::going_on;
   bool begun_ = false;      // a client's first flight went out
@@ -71,15 +71,15 @@ class OpenSslHandshake final : public Handshake {
   std::optional<Secured> secured_;
 };
 
-OpenSslHandshake::OpenSslHandshake(std::shared_ptr<const Context> context, std::string server_name,
+OpenSslHandshake::OpenSslHandshake(std::shared_ptr<const Context> context, ExpectedPeer expected,
                                    std::string session_key)
     : context_(std::move(context)),
       settings_(context_->settings()),
-      server_name_(std::move(server_name)) {
+      expected_(std::move(expected)) {
   const OpenSslStep step;
   ERR_clear_error();
-  // The name is in the key: what was verified under one name resumes no other.
-  driver_ = SslDriver::make(context_, server_name_, std::move(session_key) + '\0' + server_name_);
+  // The names are in the key: what was verified under one resumes no other.
+  driver_ = SslDriver::make(context_, expected_, std::move(session_key) + '\0' + key_of(expected_));
   if (driver_ == nullptr)
     fail(diagnose_local("no TLS object could be made", ""));
   else if (settings_.role == Role::client)
@@ -93,17 +93,23 @@ OpenSslHandshake::~OpenSslHandshake() {
 }
 
 void OpenSslHandshake::prepare_client() {
-  const ServerName name = parse_server_name(server_name_);
-  if (settings_.verify == PeerCheck::full && !require_name(driver_->ssl(), name)) {
-    const bool missing = server_name_.empty();
-    fail({Cause::wrong_name,
-          missing ? "the server's name is not known, so its certificate cannot be verified"
-                  : "\"" + server_name_ + "\" is no name that a certificate can be verified for",
-          "set server_name in the policy to the name in the server's certificate"});
-    return;
+  if (settings_.verify == PeerCheck::full) {
+    if (auto unknown = unknown_names(expected_)) {
+      fail(std::move(*unknown));
+      return;
+    }
+    // Several are verified once the chain is (SslDriver): OpenSSL would take any one of them.
+    const std::string name = expected_.names.empty() ? "" : expected_.names.front();
+    if (!expected_.is_ambiguous() && !require_name(driver_->ssl(), parse_server_name(name))) {
+      fail({Cause::wrong_name,
+            name.empty() ? "the server's name is not known, so its certificate cannot be verified"
+                         : "\"" + name + "\" is no name that a certificate can be verified for",
+            "set server_name in the policy to the name in the server's certificate"});
+      return;
+    }
   }
   // Without verification of the name an unfit one is merely not sent.
-  if (!send_name(driver_->ssl(), name)) ERR_clear_error();
+  if (!send_name(driver_->ssl(), parse_server_name(expected_.sent))) ERR_clear_error();
   driver_->offer_session();
 }
 
@@ -173,9 +179,9 @@ Handshake::State OpenSslHandshake::complete(std::vector<uint8_t>& output) {
   // A session resumes what was verified when it began.
   if (const long result = SSL_get_verify_result(ssl);
       verifies_peer(settings_) && result != X509_V_OK)
-    return refuse(
-        Alert::handshake_failure,
-        diagnose_certificate(static_cast<int>(result), 0, nullptr, settings_.role, server_name_));
+    return refuse(Alert::handshake_failure,
+                  diagnose_certificate(static_cast<int>(result), 0, nullptr, settings_.role,
+                                       describe(expected_)));
 
   if (driver_->forgives() && settings_.client_auth == PeerCertificate::required &&
       SSL_get0_peer_certificate(ssl) == nullptr)
@@ -205,7 +211,7 @@ Summary OpenSslHandshake::summarize(BackEnd back_end) const {
 std::string OpenSslHandshake::peer() const {
   // The name that was verified, now or when the session began.
   if (settings_.role == Role::client && settings_.verify == PeerCheck::full)
-    return printable(server_name_);
+    return printable(expected_.sent);
   const X509* certificate = SSL_get0_peer_certificate(driver_->ssl());
   return certificate == nullptr ? "" : describe_peer(certificate);
 }
@@ -226,8 +232,8 @@ void OpenSslHandshake::wipe_keys() {
 }  // namespace
 
 std::unique_ptr<Handshake> Handshake::start(std::shared_ptr<const Context> context,
-                                            std::string server_name, std::string session_key) {
-  return std::make_unique<OpenSslHandshake>(std::move(context), std::move(server_name),
+                                            ExpectedPeer peer, std::string session_key) {
+  return std::make_unique<OpenSslHandshake>(std::move(context), std::move(peer),
                                             std::move(session_key));
 }
 

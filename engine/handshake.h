@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "engine/context.h"
+#include "engine/expected_peer.h"
 #include "engine/failure.h"
 #include "engine/record_state.h"
 
@@ -56,12 +57,12 @@ class Handshake {
  public:
   enum class State { going_on, done, failed };
 
-  // `server_name` (client): SNI and, with verify full, the name the certificate
+  // `peer` (client): SNI and, with verify full, the names that the certificate
   // must have; an IP address literal is verified as one and not sent as SNI.
   // `session_key` (client): sessions are resumed only for an equal key, within
   // the context; name it after the peer ("redis.internal 10.0.0.5:6379").
   static std::unique_ptr<Handshake> start(std::shared_ptr<const Context> context,
-                                          std::string server_name, std::string session_key);
+                                          ExpectedPeer peer, std::string session_key);
   virtual ~Handshake() = default;
 
   // Server, before the first advance(): a client whose certificate is missing or not

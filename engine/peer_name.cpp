@@ -59,6 +59,15 @@ NamesPtr alternative_names(const X509* certificate) {
       X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
 }
 
+constexpr unsigned name_flags =
+    X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT;
+
+// OpenSSL takes an empty name, or one that begins with a dot, for a licence.
+bool can_be_verified(const ServerName& name) {
+  return name.kind != ServerName::Kind::none && !name.text.empty() && !name.text.starts_with('.') &&
+         name.text.size() <= max_dns_name;
+}
+
 bool is_ip(const std::string& text) {
   unsigned char address[16];
   return inet_pton(AF_INET, text.c_str(), address) == 1 ||
@@ -79,15 +88,19 @@ ServerName parse_server_name(std::string_view name) {
 
 bool require_name(SSL* ssl, const ServerName& name) {
   X509_VERIFY_PARAM* wanted = SSL_get0_param(ssl);
-  X509_VERIFY_PARAM_set_hostflags(
-      wanted, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
-  // OpenSSL takes an empty name, or one that begins with a dot, for a licence.
-  if (name.kind == ServerName::Kind::none || name.text.empty() || name.text.starts_with('.') ||
-      name.text.size() > max_dns_name)
-    return false;
+  X509_VERIFY_PARAM_set_hostflags(wanted, name_flags);
+  if (!can_be_verified(name)) return false;
   if (name.kind == ServerName::Kind::ip)
     return X509_VERIFY_PARAM_set1_ip_asc(wanted, name.text.c_str()) == 1;
   return X509_VERIFY_PARAM_set1_host(wanted, name.text.data(), name.text.size()) == 1;
+}
+
+bool has_name(const X509* certificate, const ServerName& name) {
+  if (!can_be_verified(name)) return false;
+  auto* const shown = const_cast<X509*>(certificate);  // OpenSSL fills in what it has parsed
+  if (name.kind == ServerName::Kind::ip)
+    return X509_check_ip_asc(shown, name.text.c_str(), 0) == 1;
+  return X509_check_host(shown, name.text.data(), name.text.size(), name_flags, nullptr) == 1;
 }
 
 bool send_name(SSL* ssl, const ServerName& name) {

@@ -26,6 +26,9 @@ ServerName parse_server_name(std::string_view name);
 // certificate can have that name (also if it is none).
 [[nodiscard]] bool require_name(SSL* ssl, const ServerName& name);
 
+// The same of a certificate that is there.
+bool has_name(const X509* certificate, const ServerName& name);
+
 // A DNS name goes out as SNI, nothing else does. False if it is no valid one.
 [[nodiscard]] bool send_name(SSL* ssl, const ServerName& name);
 

@@ -39,10 +39,11 @@ void SslDriver::install_callbacks(SSL_CTX* ssl_context, const Context& context) 
 }
 
 std::unique_ptr<SslDriver> SslDriver::make(std::shared_ptr<const Context> context,
-                                           std::string wanted_name, std::string session_key) {
+                                           ExpectedPeer expected, std::string session_key) {
   std::unique_ptr<SslDriver> driver(new SslDriver);
   driver->context_ = std::move(context);
-  driver->wanted_name_ = std::move(wanted_name);
+  driver->expected_key_ = key_of(expected);
+  driver->expected_ = std::move(expected);
   driver->session_key_ = std::move(session_key);
   driver->ssl_ = SSL_new(driver->context_->ssl_context());
   if (driver->ssl_ == nullptr) return nullptr;
@@ -125,18 +126,18 @@ bool SslDriver::refuse(X509_STORE_CTX* verification, int error, Failure failure)
   return refuse(std::move(failure));
 }
 
-// What is verified follows from the Context and the wanted name.
+// What is verified follows from the Context and the expected names.
 bool SslDriver::accepts_chain(X509_STORE_CTX* verification) {
   const ContextSettings& settings = context_->settings();
   if (settings.role == Role::client && settings.verify == PeerCheck::pinned)
     return accepts_peer(verification);
   PeerCache& peers = context_->peers();
-  if (peers.recall(verification, wanted_name_))
+  if (peers.recall(verification, expected_key_))
     return !context_->authorisation().changes() || accepts_peer(verification);
   if (X509_verify_cert(verification) != 1) return false;
   if (X509_STORE_CTX_get_error(verification) != X509_V_OK || refusal_) return true;
   if (!accepts_peer(verification)) return false;
-  if (!refusal_) peers.remember(verification, wanted_name_);
+  if (!refusal_) peers.remember(verification, expected_key_);
   return true;
 }
 
@@ -144,6 +145,11 @@ bool SslDriver::accepts_chain(X509_STORE_CTX* verification) {
 bool SslDriver::accepts_peer(X509_STORE_CTX* verification) {
   const ContextSettings& settings = context_->settings();
   const X509* const certificate = X509_STORE_CTX_get0_cert(verification);
+  if (settings.role == Role::client && settings.verify == PeerCheck::full &&
+      expected_.is_ambiguous()) {
+    if (auto unnamed = lacks_a_name(certificate, expected_))
+      return refuse(verification, X509_V_ERR_HOSTNAME_MISMATCH, std::move(*unnamed));
+  }
   if (auto unpinned = lacks_pin(settings, verification)) {
     return refuse(verification, X509_V_ERR_CERT_REJECTED, std::move(*unpinned));
   }
@@ -170,11 +176,11 @@ int SslDriver::on_verify(int ok, X509_STORE_CTX* verification) {
     return 1;
   }
   const int error = X509_STORE_CTX_get_error(verification);
-  const bool goes_on =
-      driver.refuse(verification, error,
-                    diagnose_certificate(error, X509_STORE_CTX_get_error_depth(verification),
-                                         X509_STORE_CTX_get_current_cert(verification),
-                                         driver.context_->settings().role, driver.wanted_name_));
+  const bool goes_on = driver.refuse(
+      verification, error,
+      diagnose_certificate(error, X509_STORE_CTX_get_error_depth(verification),
+                           X509_STORE_CTX_get_current_cert(verification),
+                           driver.context_->settings().role, describe(driver.expected_)));
   return goes_on ? 1 : 0;
 }
 

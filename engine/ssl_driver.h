@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "engine/context.h"
+#include "engine/expected_peer.h"
 #include "engine/hand_over.h"
 #include "engine/record_bio.h"
 #include "engine/sessions.h"
@@ -28,9 +29,10 @@ class SslDriver {
   // Once for each SSL_CTX of `context`, whose SSL objects get drivers.
   static void install_callbacks(SSL_CTX* ssl_context, const Context& context);
 
-  // `wanted_name` is for messages. Null without memory.
+  // Verifies the names of `expected` if they are several; of one it only speaks. Null
+  // without memory.
   static std::unique_ptr<SslDriver> make(std::shared_ptr<const Context> context,
-                                         std::string wanted_name, std::string session_key);
+                                         ExpectedPeer expected, std::string session_key);
   ~SslDriver();
   SslDriver(const SslDriver&) = delete;
   SslDriver& operator=(const SslDriver&) = delete;
@@ -84,7 +86,8 @@ class SslDriver {
                                      SSL_TICKET_STATUS status, void*);
 
   std::shared_ptr<const Context> context_;
-  std::string wanted_name_;
+  ExpectedPeer expected_;
+  std::string expected_key_;
   std::string session_key_;
   SSL* ssl_ = nullptr;
   RecordPipe pipe_;

@@ -160,6 +160,14 @@ class Resolver {
       wrong(Setting::verify, "verify = \"pinned\": there are no pins");
     if (settings_.verify == Verify::none && is_own(Setting::pins))
       wrong(Setting::pins, "pins: nothing is verified; say verify = \"pinned\"");
+    if (is_own(Setting::interchangeable) && settings_.verify != Verify::full)
+      wrong(Setting::interchangeable,
+            "interchangeable: no name is verified; say verify = \"full\"");
+    if (is_own(Setting::interchangeable) && !settings_.server_name.empty() &&
+        settings_.server_name.find("%h") == std::string::npos)
+      wrong(Setting::interchangeable,
+            "interchangeable: server_name = " + quote(settings_.server_name) +
+                " is the only name; leave one of the two out");
     for (Setting setting : {Setting::allow, Setting::deny}) {
       if (settings_.verify != Verify::none || !is_own(setting)) continue;
       wrong(setting, std::string(setting == Setting::allow ? "allow" : "deny") +

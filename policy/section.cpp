@@ -140,6 +140,8 @@ constexpr Key keys[] = {
        return show_list(s.pins, [](const Sha256& pin) { return "sha256:" + hex(pin); });
      }},
     {"server_name", false, true, read_server_name, [](const S& s) { return quote(s.server_name); }},
+    {"interchangeable", false, true, read_interchangeable,
+     [](const S& s) { return show_list(s.interchangeable, same); }},
     {"profile", true, true, read_word_setting<&S::profile, profile_words>, show_word<&S::profile>},
     {"min_version", true, true, read_min_version, show_word<&S::min_version>},
     {"max_version", true, true, read_max_version, show_word<&S::max_version>},

@@ -35,6 +35,7 @@ enum class Setting : uint8_t {
   verify,
   pins,
   server_name,
+  interchangeable,
   profile,
   min_version,
   max_version,

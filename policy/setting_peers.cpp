@@ -52,8 +52,8 @@ bool read_peers(const Node& node, std::vector<PeerPattern>& out, const Report& r
   return !out.empty();
 }
 
-// A name of SNI, exact or "*.example".
-bool is_sni_pattern(std::string_view text) {
+// A name, exact or "*.example".
+bool is_name_pattern(std::string_view text) {
   if (text.starts_with("*.")) text.remove_prefix(2);
   return is_host_name(text);
 }
@@ -98,7 +98,7 @@ bool read_sni(const Node& node, Settings& out, const Report& report) {
   std::vector<SniEntry> entries;
   for (const Node& child : node.children) {
     SniEntry entry{lower_case(child.name), {}};
-    if (!is_sni_pattern(child.name)) {
+    if (!is_name_pattern(child.name)) {
       report.key(child, "not a host name; expected \"www.example\" or \"*.example\"");
       return false;
     }
@@ -170,6 +170,21 @@ bool read_server_name(const Node& node, Settings& out, const Report& report) {
   }
   out.server_name = std::move(name);
   return true;
+}
+
+bool read_interchangeable(const Node& node, Settings& out, const Report& report) {
+  std::vector<std::string> patterns;
+  for (const Node* element : one_or_more(node, "is an empty list: no name is in it", report)) {
+    std::string text;
+    if (!read_text(*element, text, report)) return false;
+    if (!is_name_pattern(text)) {
+      report.value(*element, "not a host name; expected \"www.example\" or \"*.example\"");
+      return false;
+    }
+    patterns.push_back(lower_case(text));
+  }
+  out.interchangeable = std::move(patterns);
+  return !out.interchangeable.empty();
 }
 
 }  // namespace gaiter::policy

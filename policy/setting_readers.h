@@ -18,6 +18,7 @@ bool read_allow(const Node& node, Settings& out, const Report& report);
 bool read_deny(const Node& node, Settings& out, const Report& report);
 bool read_pins(const Node& node, Settings& out, const Report& report);
 bool read_server_name(const Node& node, Settings& out, const Report& report);
+bool read_interchangeable(const Node& node, Settings& out, const Report& report);
 
 // setting_protocol.cpp
 bool read_min_version(const Node& node, Settings& out, const Report& report);

@@ -137,6 +137,9 @@ struct Settings {
   // is asked of the server's certificate; with full and chain, if any, one more thing.
   std::vector<Sha256> pins;
   std::string server_name;  // client; "" = the name the program looked up; may contain %h for it
+  // Client: names behind one server, exact or "*.example" (one label), in lower case. Of
+  // several that the program may mean, only the one that it looked up last counts.
+  std::vector<std::string> interchangeable;
 
   Profile profile = Profile::intermediate;
   Version min_version = Version::tls12;
@@ -165,7 +168,7 @@ struct Settings {
 
 // How many keys a section can have: one each for the members of Settings, but for
 // allow_any_trusted, which `allow` sets.
-inline constexpr size_t setting_count = 33;
+inline constexpr size_t setting_count = 34;
 
 // What holds at `now`: required and enforce once `until` has come.
 Tls tls_at(const Settings& settings, std::chrono::system_clock::time_point now);

@@ -71,6 +71,7 @@ bool ActiveRule::needs_same_context_as(const ActiveRule& before) const {
   then.mode = now.mode;
   then.until = now.until;
   then.server_name = now.server_name;
+  then.interchangeable = now.interchangeable;
   then.handshake_timeout = now.handshake_timeout;
   then.close_timeout = now.close_timeout;
   then.truncation = now.truncation;

@@ -101,7 +101,8 @@ bool Connection::is_socket(int fd) const {
   return cookie == 0 || cookie == cookie_of(fd);
 }
 
-bool Connection::begin_connect(ActiveRule& rule, std::string server_name, const sockaddr* remote) {
+bool Connection::begin_connect(ActiveRule& rule, engine::ExpectedPeer peer,
+                               const sockaddr* remote) {
   {
     LockGuard guard(writing_.lock, false);
     if (!guard.held() || state() != State::fresh) return false;
@@ -110,7 +111,7 @@ bool Connection::begin_connect(ActiveRule& rule, std::string server_name, const 
     mine.passed = mine.is_clear = mine.is_foreign = false;
     rule_number_ = rule.number();
     set_remote(remote);
-    if (PrivatePart* const part = make_private_part()) part->server_name = std::move(server_name);
+    if (PrivatePart* const part = make_private_part()) part->peer = std::move(peer);
     advance(State::connecting);
   }
   // Who took the socket for a clear one is in a call that a socket without a

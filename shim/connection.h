@@ -170,7 +170,7 @@ class Connection : public Slot {
   // fresh -> connecting, before the TCP connect is tried, so that not one clear
   // byte can leave in between; back to fresh if TCP refused.
   // False: another thread was first, or is using the socket still.
-  bool begin_connect(ActiveRule& rule, std::string server_name, const sockaddr* remote);
+  bool begin_connect(ActiveRule& rule, engine::ExpectedPeer peer, const sockaddr* remote);
   void abandon_connect(int error);
   // A descriptor that survived exec would carry on in clear: all of this process's
   // are closed by it, whatever the program wishes (fd_table). And back.

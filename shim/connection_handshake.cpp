@@ -12,7 +12,6 @@
 #include "shim/connection.h"
 #include "shim/decision.h"
 #include "shim/epoll_set.h"
-#include "shim/names.h"
 #include "shim/private_part.h"
 #include "shim/process.h"
 #include "shim/real.h"
@@ -26,9 +25,9 @@ using engine::Cause;
 using engine::Failure;
 
 // Sessions are only offered to the peer that gave them.
-std::string session_key(const sockaddr* remote, const std::string& server_name) {
+std::string session_key(const sockaddr* remote) {
   const size_t length = remote->sa_family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
-  return server_name + '\0' + std::string(reinterpret_cast<const char*>(remote), length);
+  return std::string(reinterpret_cast<const char*>(remote), length);
 }
 
 }  // namespace
@@ -91,8 +90,8 @@ bool Connection::begin_handshake(int fd) {
     refuse(fd, {Cause::local, "out of memory", ""});
     return false;
   }
-  std::string key = rule().is_tls_server() ? "" : session_key(remote(), mine->server_name);
-  mine->handshake = engine::Handshake::start(*context, mine->server_name, std::move(key));
+  std::string key = rule().is_tls_server() ? "" : session_key(remote());
+  mine->handshake = engine::Handshake::start(*context, mine->peer, std::move(key));
   if (holder().is_observed) mine->handshake->forgive_peer();
   began_ = process::now();
   advance(State::handshaking);

@@ -9,9 +9,9 @@
 #include "shim/call_wait.h"
 #include "shim/decision.h"
 #include "shim/epoll_set.h"
+#include "shim/expected_names.h"
 #include "shim/hooks.h"
 #include "shim/listeners.h"
-#include "shim/names.h"
 #include "shim/refusal.h"
 #include "shim/relay.h"
 #include "shim/relay_end.h"
@@ -60,15 +60,15 @@ int connect_observed(int fd, const sockaddr* address, socklen_t length, ActiveRu
   return result;
 }
 
-int connect_protected(int fd, const sockaddr* address, socklen_t length, Connection& connection,
-                      ActiveRule& rule) {
+// `memory`: where the program has `address`.
+int connect_protected(int fd, const sockaddr* address, socklen_t length, const void* memory,
+                      Connection& connection, ActiveRule& rule) {
   const bool needs_relay = has_stream(fd, connection);
   if (needs_relay && fd != 0 && !is_blocking(fd)) {
     return refuse_unsupported(EACCES,
                               "a non-blocking connect on a descriptor that libc has a stream on");
   }
-  if (!connection.begin_connect(rule, names::expected_at(rule.settings().server_name, address),
-                                address)) {
+  if (!connection.begin_connect(rule, expected_names(rule.settings(), address, memory), address)) {
     return fail_with(EALREADY);
   }
   connection.identify(fd);
@@ -237,7 +237,7 @@ int hook_connect(int fd, const sockaddr* address, socklen_t length) {
     connection = as_connection(slot);
     if (connection == nullptr) return fail_with(EBADF);
   }
-  return connect_protected(fd, remote.get(), length, *connection, *decision.rule);
+  return connect_protected(fd, remote.get(), length, address, *connection, *decision.rule);
 }
 HOOK_ALIAS(__connect, connect)
 

@@ -9,6 +9,7 @@
 
 #include "shim/arena.h"
 #include "shim/hooks.h"
+#include "shim/names.h"
 #include "shim/process.h"
 #include "shim/relay_nursery.h"
 
@@ -24,7 +25,7 @@ constinit std::atomic<bool> shared_out[RLIM_NLIMITS]{};
 bool concerns_memory(int resource) { return resource == RLIMIT_AS || resource == RLIMIT_DATA; }
 
 rlim_t own_share(int resource) {
-  return private_memory + (resource == RLIMIT_AS ? arena::reserved() : 0);
+  return private_memory + (resource == RLIMIT_AS ? arena::reserved() + names::reserved() : 0);
 }
 
 rlim_t with(rlim_t limit, rlim_t share) {

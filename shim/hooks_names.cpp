@@ -28,7 +28,8 @@ void observe(const char* name, const hostent* entry) {
 void observe(const char* name, const addrinfo* found) {
   if (!observes()) return;
   const int saved_errno = errno;
-  for (; found != nullptr; found = found->ai_next) names::remember(name, found->ai_addr);
+  for (; found != nullptr; found = found->ai_next)
+    names::remember(name, found->ai_addr, found->ai_addr);
   errno = saved_errno;
 }
 
@@ -42,6 +43,12 @@ int hook_getaddrinfo(const char* node, const char* service, const addrinfo* hint
   const int result = real::getaddrinfo(node, service, hints, results);
   if (result == 0 && node != nullptr && results != nullptr) observe(node, *results);
   return result;
+}
+
+void hook_freeaddrinfo(addrinfo* results) {
+  for (const addrinfo* one = results; one != nullptr; one = one->ai_next)
+    names::forget_memory(one->ai_addr);
+  real::freeaddrinfo(results);
 }
 
 hostent* hook_gethostbyname(const char* name) {

@@ -11,6 +11,7 @@
 
 #include "shim/decision.h"
 #include "shim/hooks.h"
+#include "shim/names.h"
 #include "shim/process.h"
 #include "shim/relay_nursery.h"
 #include "shim/tcp.h"
@@ -62,6 +63,26 @@ void read_keys() {
   errno = saved_errno;
 }
 
+// Around a change of user: what the family shares with those who have all its rights is not
+// for who gave some of them up.
+class UserChange {
+ public:
+  UserChange() { getresuid(&before_[0], &before_[1], &before_[2]); }
+
+  // `result` is the call's.
+  int done(int result) const {
+    if (result != 0 || process::memory_is_borrowed()) return result;
+    uid_t now[3];
+    getresuid(&now[0], &now[1], &now[2]);
+    const auto is_lost = [&](uid_t id) { return std::ranges::find(now, id) == std::end(now); };
+    if (std::ranges::any_of(before_, is_lost)) names::give_up();
+    return result;
+  }
+
+ private:
+  uid_t before_[3];
+};
+
 }  // namespace
 }  // namespace gaiter::shim
 
@@ -74,28 +95,30 @@ int hook_chroot(const char* path) {
   concerned(gaiter::policy::Direction::inbound);
   errno = saved_errno;
   read_keys();
-  return real::chroot(path);
+  const int result = real::chroot(path);
+  if (result == 0 && !process::memory_is_borrowed()) names::give_up();
+  return result;
 }
 
 int hook_setuid(uid_t user) {
   read_keys();
   relay_nursery::prepare_for(user);
-  return real::setuid(user);
+  return UserChange().done(real::setuid(user));
 }
 
 int hook_seteuid(uid_t effective) {
   read_keys();
-  return real::seteuid(effective);
+  return UserChange().done(real::seteuid(effective));
 }
 
 int hook_setreuid(uid_t real_user, uid_t effective) {
   read_keys();
   if (real_user != unchanged && effective != unchanged) relay_nursery::prepare_for(effective);
-  return real::setreuid(real_user, effective);
+  return UserChange().done(real::setreuid(real_user, effective));
 }
 
 int hook_setresuid(uid_t real_user, uid_t effective, uid_t saved) {
   read_keys();
   if (real_user != unchanged && effective != unchanged) relay_nursery::prepare_for(effective);
-  return real::setresuid(real_user, effective, saved);
+  return UserChange().done(real::setresuid(real_user, effective, saved));
 }

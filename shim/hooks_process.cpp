@@ -5,6 +5,7 @@
 #include "shim/core.h"
 #include "shim/decision.h"
 #include "shim/hooks.h"
+#include "shim/names.h"
 #include "shim/new_process.h"
 #include "shim/relay.h"
 #include "shim/start.h"
@@ -57,6 +58,7 @@ HOOK_ALIAS(__fork, fork)
 // a child needs to close and use what it inherits.
 pid_t hook__Fork() {
   core::before_fork();
+  names::before_fork();
   fd_table::freeze_for_fork();
   const pid_t child = real::_Fork();
   const int saved_errno = errno;

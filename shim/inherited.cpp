@@ -8,8 +8,8 @@
 #include "shim/connection.h"
 #include "shim/decision.h"
 #include "shim/exec_environment.h"
+#include "shim/expected_names.h"
 #include "shim/fd_table.h"
-#include "shim/names.h"
 #include "shim/real.h"
 #include "shim/refusal.h"
 #include "shim/relay.h"
@@ -78,9 +78,9 @@ Connection* connection_for(int fd, Ends& ends) {
   } else if (decision.verdict == Verdict::protect) {
     connection = Connection::make_watched();
     if (connection != nullptr) {
-      std::string name =
-          names::expected_at(decision.rule->settings().server_name, ends.remote_address());
-      connection->begin_connect(*decision.rule, std::move(name), ends.remote_address());
+      const sockaddr* const remote = ends.remote_address();
+      connection->begin_connect(*decision.rule,
+                                expected_names(decision.rule->settings(), remote, nullptr), remote);
       connection->tcp_connected();
     }
   } else {

@@ -4,7 +4,6 @@
 #include "shim/epoll_set.h"
 #include "shim/fd_table.h"
 #include "shim/listeners.h"
-#include "shim/names.h"
 #include "shim/process.h"
 
 namespace gaiter::shim {
@@ -14,7 +13,6 @@ namespace {
 void forget_parent() {
   arena::after_fork_in_child();
   epoll_after_fork_in_child();
-  names::after_fork_in_child();
   listeners::after_fork_in_child();
 }
 

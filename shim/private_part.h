@@ -4,7 +4,6 @@
 #pragma once
 
 #include <memory>
-#include <string>
 
 #include "engine/handshake.h"
 #include "shim/connection.h"
@@ -12,7 +11,7 @@
 namespace gaiter::shim {
 
 struct Connection::PrivatePart {
-  std::string server_name;  // outbound: whom to expect
+  engine::ExpectedPeer peer;  // outbound: whom to expect
   std::unique_ptr<engine::Handshake> handshake;
   uint32_t steps = 0;  // the handshake's, here
   std::unique_ptr<engine::Tickets> tickets;

@@ -29,6 +29,8 @@ CauseRow row_of(Cause cause) {
       return {"untrusted", EKEYREJECTED};
     case Cause::wrong_name:
       return {"wrong_name", EKEYREJECTED};
+    case Cause::ambiguous_name:
+      return {"ambiguous_name", EKEYREJECTED};
     case Cause::not_allowed:
       return {"not_allowed", EKEYREJECTED};
     case Cause::expired:

@@ -9,6 +9,7 @@
 #include "shim/inherited.h"
 #include "shim/live.h"
 #include "shim/log.h"
+#include "shim/names.h"
 #include "shim/new_process.h"
 #include "shim/process.h"
 #include "shim/real.h"
@@ -38,6 +39,7 @@ namespace {
 void before_fork() {
   live::before_fork();
   core::before_fork();
+  names::before_fork();
   fd_table::freeze_for_fork();
 }
 

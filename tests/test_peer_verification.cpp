@@ -121,6 +121,54 @@ void a_name_is_needed_to_verify_one(void**) {
   }
 }
 
+ExpectedPeer expecting(std::vector<std::string> names) {
+  ExpectedPeer peer;
+  peer.sent = names.front();
+  peer.names = std::move(names);
+  return peer;
+}
+
+void of_several_names_each_must_fit(void**) {
+  const ContextRef ours = context(Ours{});
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    const auto meet = [&](const ExpectedPeer& expected) {
+      const ContextPtr theirs =
+          foreign_context({.version = version, .identity = &world().server, .trusts = nullptr});
+      ForeignPeer peer(theirs.get());
+      auto handshake = Handshake::start(ours, expected, "key");
+      const Step step = run(*handshake, peer);
+      return std::pair(std::move(handshake), step.state);
+    };
+    for (int again = 0; again < 2; ++again) {  // from the cache of peers, too
+      const auto [good, state] = meet(expecting({"a.wild.example", "server.example", "10.0.0.1"}));
+      must_be(*good, state, Handshake::State::done);
+      for (const char* other : {"other.example", "", ".wild.example", "10.0.0.2"}) {
+        const auto [bad, end] = meet(expecting({"server.example", other}));
+        must_fail(*bad, end, Cause::ambiguous_name, "server.example");
+        assert_true(bad->failure().advice.find("interchangeable") != std::string::npos);
+      }
+    }
+    ExpectedPeer incomplete = "server.example";
+    incomplete.others = true;
+    const auto [bad, end] = meet(incomplete);
+    must_fail(*bad, end, Cause::ambiguous_name, "room");
+  }
+}
+
+void expectations_that_differ_have_keys_that_do(void**) {
+  assert_string_equal(key_of("a.example").c_str(), "a.example");
+  const ExpectedPeer one = expecting({"a.example", "b.example"});
+  ExpectedPeer same = expecting({"b.example", "a.example"});
+  assert_true(key_of(one) != key_of(same));  // another SNI
+  same.sent = one.sent;
+  assert_true(key_of(one) == key_of(same));
+  for (const ExpectedPeer& other :
+       {expecting({"a.example"}), expecting({"a.example", "b.example", "c.example"})})
+    assert_true(key_of(one) != key_of(other));
+  same.others = true;
+  assert_true(key_of(one) != key_of(same));
+}
+
 void only_dns_names_are_sent(void**) {
   const struct {
     const char* name;
@@ -245,6 +293,8 @@ int main() {
       cmocka_unit_test(names_that_fit),
       cmocka_unit_test(names_that_do_not_fit),
       cmocka_unit_test(a_name_is_needed_to_verify_one),
+      cmocka_unit_test(of_several_names_each_must_fit),
+      cmocka_unit_test(expectations_that_differ_have_keys_that_do),
       cmocka_unit_test(only_dns_names_are_sent),
       cmocka_unit_test(certificates_that_are_refused),
       cmocka_unit_test(a_site_certificate_is_trusted_as_it_is),

@@ -105,12 +105,17 @@ void who_may_connect(void**) {
                 {"sni_unmatched = \"refuse\";", "no sni"},
                 {"sni = { \"a b\" = \"x\"; };", "not a host name"},
                 {"sni = { \"a\" = \"x\"; A = \"y\"; };", "set twice"}});
-  expect_wrong("outbound", {{"verify = \"pinned\";", "no pins"},
-                            {"verify = \"none\"; allow = \"dns:a.b\";", "nothing is verified"},
-                            {"verify = \"none\"; must_staple = true;", "OCSP"},
-                            {"server_name = \"%u.x\";", "only %h"},
-                            {"tls = \"optional\";", "downgraded"},
-                            {"role = \"server\"; verify = \"full\";", "belongs to a TLS client"}});
+  expect_wrong("outbound",
+               {{"verify = \"pinned\";", "no pins"},
+                {"verify = \"none\"; allow = \"dns:a.b\";", "nothing is verified"},
+                {"verify = \"none\"; must_staple = true;", "OCSP"},
+                {"server_name = \"%u.x\";", "only %h"},
+                {"interchangeable = [ \"*\" ];", "not a host name"},
+                {"interchangeable = [ ];", "no name is in it"},
+                {"interchangeable = \"a.b\"; verify = \"chain\";", "no name is verified"},
+                {"interchangeable = \"a.b\"; server_name = \"c.d\";", "the only name"},
+                {"tls = \"optional\";", "downgraded"},
+                {"role = \"server\"; verify = \"full\";", "belongs to a TLS client"}});
 }
 
 void versions_and_suites(void**) {

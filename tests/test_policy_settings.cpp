@@ -77,6 +77,9 @@ void every_word(void**) {
     assert_true(load_text("unmatched = " + quote(word.text)).unmatched() == word.value);
   for (const char* name : {"a", "db_1.example", "10.0.0.1", "::1", "xn--bcher-kva.example"})
     assert_string_equal(outbound("server_name = " + quote(name)).server_name.c_str(), name);
+  assert_true(
+      (outbound("interchangeable = [ \"*.Apps.internal\", \"cdn.example\" ];").interchangeable ==
+       std::vector<std::string>{"*.apps.internal", "cdn.example"}));
   assert_true(inbound("handshake_timeout = 0.1").handshake_timeout == 100ms);
   assert_true(inbound("handshake_timeout = 5L").handshake_timeout == 5s);
 }
@@ -167,7 +170,7 @@ void defaults_and_origins(void**) {
       "engine = \"auto\" (default)\n"
       "accelerator = \"auto\" (default)\n";
   assert_string_equal(shown.c_str(), wanted.c_str());
-  assert_int_equal(policy.effective(policy.rules()[0]).size(), 27);
+  assert_int_equal(policy.effective(policy.rules()[0]).size(), 28);
 }
 
 void wrong_words_in_a_section(void**) {
