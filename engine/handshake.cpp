@@ -18,6 +18,7 @@
 #include "engine/ssl_driver.h"
 #include "engine/tickets.h"
 #include "engine/verification.h"
+#include "keyring/openssl_memory.h"
 
 namespace gaiter::engine {
 namespace {
@@ -39,7 +40,7 @@ size_t whole_records(std::span<const uint8_t> input) {
   return whole;
 }
 
-class OpenSslHandshake final : public Handshake {
+class OpenSslHandshake final : public Handshake, public InOpenSslMemory {
  public:
   OpenSslHandshake(std::shared_ptr<const Context> context, ExpectedPeer expected,
                    std::string session_key);

@@ -19,10 +19,11 @@
 #include "engine/hand_over.h"
 #include "engine/record_bio.h"
 #include "engine/sessions.h"
+#include "keyring/openssl_memory.h"
 
 namespace gaiter::engine {
 
-class SslDriver {
+class SslDriver : public InOpenSslMemory {
  public:
   enum class Outcome { want_input, done, failed };
 

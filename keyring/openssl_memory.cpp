@@ -9,6 +9,7 @@
 #include <bit>
 #include <cstdint>
 #include <cstdlib>
+#include <new>
 
 namespace gaiter {
 namespace {
@@ -171,6 +172,14 @@ void* reallocate(void* memory, size_t size, const char* file, int line) {
 }
 
 }  // namespace
+
+void* InOpenSslMemory::operator new(size_t size) {
+  void* const memory = OPENSSL_malloc(size);
+  if (memory == nullptr) throw std::bad_alloc();
+  return memory;
+}
+
+void InOpenSslMemory::operator delete(void* memory) { OPENSSL_free(memory); }
 
 void install_openssl_memory() { CRYPTO_set_mem_functions(allocate, reallocate, release); }
 

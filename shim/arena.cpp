@@ -1,5 +1,6 @@
 #include "shim/arena.h"
 
+#include <sched.h>
 #include <sys/mman.h>
 
 #include <atomic>
@@ -81,8 +82,9 @@ bool ready() {
     stage.store(mapped ? 2 : 3, std::memory_order_release);
     return mapped;
   }
-  while ((seen = stage.load(std::memory_order_acquire)) == 1) {
-  }
+  // By another thread; or by this one, whose signal handler we are, and then in vain.
+  for (int i = 0; i < 10'000 && (seen = stage.load(std::memory_order_acquire)) == 1; ++i)
+    sched_yield();
   return seen == 2;
 }
 

@@ -31,7 +31,7 @@ inline constexpr size_t block_kinds = 5;
 
 // Room at the arena's start, zero at first, for what the family must know of its
 // members (family.h). nullptr as allocate().
-inline constexpr size_t family_size = 48 * 1024;
+inline constexpr size_t family_size = 132 * 1024;
 void* family();
 
 void after_fork_in_child();

@@ -356,11 +356,12 @@ class Connection : public Slot {
   void push_behind_finished(int fd);
   bool exhausted(int fd);
   ssize_t send_sealed(int fd, const uint8_t* data, size_t length, int flags);
-  bool still_mine() const;
   bool keep_unsent(Batch& batch, size_t sent, size_t& taken_back);
   size_t seal_next(Batch& batch, engine::IovCursor& from, size_t length);
   engine::HighWater* high_water() const;
   bool is_torn(int fd, LockResult result);
+  bool may_touch(const LockGuard& guard);
+  bool keeps(const Lock& lock);
   bool recover_output(int fd);
 
   std::atomic<State> state_{State::fresh};

@@ -111,7 +111,7 @@ ssize_t Connection::readable_bytes(int fd) {
     return waiting;
   }
   LockGuard guard(reading_.lock, false);
-  if (!guard.held()) return 0;
+  if (!may_touch(guard)) return 0;
   const int saved_errno = errno;
   if (reading_.receiving) recover_input(fd);
   gather(fd, arena::batch_size, MSG_DONTWAIT | keep_error);
@@ -135,11 +135,12 @@ uint64_t Connection::arrived(int fd) const {
 
 int Connection::take_read_error(int fd) {
   LockGuard guard(reading_.lock, false);
-  int taken = guard.held() ? std::exchange(reading_.error, 0) : 0;
+  const bool mine = may_touch(guard);
+  int taken = mine ? std::exchange(reading_.error, 0) : 0;
   socklen_t length = sizeof taken;
   if (taken == 0) real::getsockopt(fd, SOL_SOCKET, SO_ERROR, &taken, &length);
   if (reading_.parted) taken = 0;
-  if (!guard.held()) return taken;
+  if (!mine) return taken;
   // Only of what ends a connection: behind any other error (an unreachable network, for
   // one) a forged FIN would pass for the true end.
   if (taken == ECONNRESET || taken == EPIPE) reading_.told = true;
@@ -150,7 +151,7 @@ int Connection::take_read_error(int fd) {
 // For readiness: whether a read would give something now. Reads ahead.
 bool Connection::pull(int fd, const Registration* asking) {
   LockGuard guard(reading_.lock, false);
-  if (!guard.held()) return true;  // another thread is about to find out
+  if (!may_touch(guard)) return true;  // another thread is about to find out
   reading_.asking = asking;
   if (state() == State::open && !reading_.ended && !reading_.cut_off) {
     const int saved_errno = errno;

@@ -69,7 +69,7 @@ int Connection::shut_down(int fd, int how) {
   if (how == SHUT_RD) return result;
   // The FIN goes behind what the socket did not take yet, whenever that leaves.
   LockGuard guard(writing_.lock, false);
-  if (guard.held() && writing_.outbox.urgent() && !writing_.sending) {
+  if (may_touch(guard) && writing_.outbox.urgent() && !writing_.sending) {
     writing_.finish = true;
     epoll_outbox_waits(*this);
     return result;
@@ -91,7 +91,7 @@ int Connection::end_stream(int fd) {
 bool Connection::stop_reading() {
   LockGuard guard(reading_.lock, false);
   reading_.shut = true;
-  if (!guard.held()) return false;
+  if (!may_touch(guard)) return false;
   settle_inbox();
   return reading_.pollers == 0 && reading_.other_pollers == 0;
 }
@@ -127,7 +127,7 @@ bool Connection::has_unread_data(int fd) {
   const int saved_errno = errno;
   LockGuard guard(reading_.lock, false);
   bool unread = false;
-  if (guard.held() && state() == State::open && !reading_.receiving) {
+  if (may_touch(guard) && state() == State::open && !reading_.receiving) {
     if (reading_.inbox.plain_length == 0 && !reading_.ended && ensure_inbox())
       gather(fd, 1, MSG_DONTWAIT);
     unread = reading_.inbox.plain_length != 0;
@@ -182,7 +182,7 @@ void before_close(int fd) {
 void Connection::swallow_control(int fd) {
   const int saved_errno = errno;
   LockGuard guard(reading_.lock, false);
-  if (guard.held() && state() == State::open && !reading_.ended && !reading_.receiving &&
+  if (may_touch(guard) && state() == State::open && !reading_.ended && !reading_.receiving &&
       ensure_inbox()) {
     if (reading_.inbox.drained()) gather(fd, 1, MSG_DONTWAIT);
     settle_inbox();

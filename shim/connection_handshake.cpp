@@ -40,6 +40,10 @@ Progress Connection::step(int fd, bool polls) {
   if (state() == State::open) return Progress::done;
   LockGuard reading(reading_.lock, false);
   LockGuard writing(writing_.lock, false);
+  if (reading.result() == LockResult::lost || writing.result() == LockResult::lost) {
+    fail(ECONNRESET);
+    return Progress::failed;
+  }
   if (!reading.held() || !writing.held()) return Progress::wait_other;
   const State before = state();
   if (before == State::open) return Progress::done;

@@ -44,7 +44,7 @@ void Connection::take_low_water(int fd) {
   reading_.low_water = static_cast<uint32_t>(std::max(mark, least));
   if (mark != least) real::setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &least, sizeof least);
   const LockGuard guard(reading_.lock, false);
-  if (guard.held() && state() == State::open) settle_inbox();
+  if (may_touch(guard) && state() == State::open) settle_inbox();
 }
 
 void Connection::give_back_low_water(int fd) {

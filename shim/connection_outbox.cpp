@@ -66,6 +66,7 @@ bool Connection::flush(int fd, int flags, int64_t until) {
 
 // send(2) without SIGPIPE.
 ssize_t Connection::send_sealed(int fd, const uint8_t* data, size_t length, int flags) {
+  if (!keeps(writing_.lock)) return -1;
   // A number that was closed meanwhile may lead to another connection by now.
   fd = fd_table::number_for(*this, fd);
   if (fd < 0) {
@@ -78,11 +79,7 @@ ssize_t Connection::send_sealed(int fd, const uint8_t* data, size_t length, int 
     const Parked parked(writing_.lock);
     sent = real::send(fd, data, length, flags | MSG_NOSIGNAL);
   }
-  if (!still_mine()) {
-    fail(ECONNRESET);
-    errno = ECONNRESET;
-    return -1;
-  }
+  if (!keeps(writing_.lock)) return -1;
   writing_.sending = false;
   if (sent > 0) {
     flight_.given.store(flight_.given.load(std::memory_order_relaxed) + static_cast<uint32_t>(sent),

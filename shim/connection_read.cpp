@@ -50,6 +50,7 @@ bool Connection::ensure_inbox() {
 
 // After the inbox changed: gives a drained one back, and keeps the hint true.
 void Connection::settle_inbox() {
+  if (!reading_.lock.is_mine()) return;  // see keeps()
   engine::Inbox& inbox = reading_.inbox;
   auto hint = Reading::Hint::nothing;
   if (inbox.plain_length >= least_visible() || reading_.ended || reading_.cut_off ||
@@ -75,6 +76,7 @@ void Connection::settle_inbox() {
 
 // One recv(2) of about `wanted` bytes behind what the inbox holds. As recv.
 ssize_t Connection::fill(int fd, size_t wanted, int flags) {
+  if (!keeps(reading_.lock)) return -1;
   engine::Inbox& inbox = reading_.inbox;
   uint32_t end = inbox.cipher_at + inbox.cipher_length;
   if (inbox.capacity - end < wanted) {
@@ -94,6 +96,7 @@ ssize_t Connection::fill(int fd, size_t wanted, int flags) {
   }
   if (reading_.pollers.load(std::memory_order_relaxed) != 0 && !let_pollers_see(fd, flags))
     return -1;
+  if (!keeps(reading_.lock)) return -1;
   reading_.receiving = true;
   const bool may_sleep = (flags & MSG_DONTWAIT) == 0 && reading_.drained;
   ssize_t got;
@@ -103,6 +106,7 @@ ssize_t Connection::fill(int fd, size_t wanted, int flags) {
     const Parked parked(reading_.lock);
     got = real::recv(fd, inbox.data + end, room, 0);
   }
+  if (!keeps(reading_.lock)) return -1;
   reading_.receiving = false;
   if (got == 0 && reading_.shut && !has_sent_fin(fd)) {
     errno = EAGAIN;  // shutdown(SHUT_RD) woke us; what comes after it can still be read
@@ -118,7 +122,7 @@ ssize_t Connection::fill(int fd, size_t wanted, int flags) {
     reading_.taken.store(taken() + static_cast<uint64_t>(got), std::memory_order_relaxed);
     if (may_sleep) let_stream_gather(fd);
   }
-  return got;
+  return keeps(reading_.lock) ? got : -1;
 }
 
 engine::TicketSink Connection::ticket_sink() {
@@ -182,6 +186,11 @@ ssize_t Connection::receive(int fd, IovCursor sink, int flags) {
 ssize_t Connection::read_locked(int fd, LockResult lock, IovCursor& sink, int flags) {
   if (lock == LockResult::acquired_from_dead)
     break_off(fd, "internal", "a read was cut off in the middle of a record");
+  if (lock == LockResult::lost) {
+    break_off(fd, "internal", "another process reads, of which nothing can be told");
+    errno = error();
+    return -1;
+  }
   if (reading_.receiving) recover_input(fd);
   struct Settled {
     Connection& connection;

@@ -72,7 +72,7 @@ uint32_t Connection::ready(int fd, uint32_t wanted, uint32_t kernel, const Regis
   if (output_waits()) {
     if ((kernel & out_bits) != 0) {
       LockGuard guard(writing_.lock, false);
-      if (guard.held()) {
+      if (may_touch(guard)) {
         flush(fd, MSG_DONTWAIT);
       } else {
         visible |= ask_again;
@@ -148,6 +148,7 @@ bool Connection::let_pollers_see(int fd, int flags) {
     pollfd one{fd, POLLIN, 0};
     if (real::poll(&one, 1, 0) <= 0) return true;
   }
+  if (!keeps(reading_.lock)) return false;
   const Parked parked(reading_.lock);
   for (timespec nap{0, 100'000}; reading_.pollers != 0; nap.tv_nsec *= 2) {
     if (nap.tv_nsec > 800'000'000) {

@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <sys/ioctl.h>
 
+#include <cerrno>
 #include <cstddef>
 #include <utility>
 
@@ -15,6 +16,10 @@
 namespace gaiter::shim {
 
 namespace {
+
+bool ends(LockResult result) {
+  return result == LockResult::acquired_from_dead || result == LockResult::lost;
+}
 
 // As the kernel's TCP_ESTABLISHED and so on: no FIN has come in these states.
 bool may_still_receive(uint8_t state) { return state == 1 || state == 4 || state == 5; }
@@ -85,10 +90,29 @@ bool Connection::recover_output(int fd) {
 // other can follow it.
 bool Connection::is_torn(int fd, LockResult result) {
   if (state() == State::failed) return true;
-  if (result != LockResult::acquired_from_dead && (!writing_.sending || recover_output(fd)))
-    return false;
-  break_off(fd, "internal", "a write was cut off in the middle of a record");
+  if (!ends(result) && (!writing_.sending || recover_output(fd))) return false;
+  break_off(fd, "internal",
+            result == LockResult::lost ? "another process writes, of which nothing can be told"
+                                       : "a write was cut off in the middle of a record");
   return true;
+}
+
+// For those who need the lock of a direction for something by the way. The connection of one
+// that died at work, or of whom nothing can be told, has come to its end.
+bool Connection::may_touch(const LockGuard& guard) {
+  if (ends(guard.result())) fail(ECONNRESET);
+  return guard.held() && guard.result() != LockResult::acquired_from_dead;
+}
+
+// After a sleep under the lock of a direction: whether this thread still has it. If not, others
+// took it for dead, and may have gone on with what it was about: then nothing of theirs is
+// touched. False with errno: the connection ends.
+bool Connection::keeps(const Lock& lock) {
+  if (lock.is_mine()) [[likely]]
+    return true;
+  fail(ECONNRESET);
+  errno = ECONNRESET;
+  return false;
 }
 
 }  // namespace gaiter::shim

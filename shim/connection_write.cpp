@@ -122,10 +122,6 @@ void Connection::send_alert(int fd, engine::Alert alert) {
   flush(fd, MSG_DONTWAIT);
 }
 
-// Whether this thread has the lock of Writing still. If not, others took it for dead, and may
-// have gone on with what it was about: then nothing of theirs is touched.
-bool Connection::still_mine() const { return writing_.lock.is_mine(); }
-
 // After a send took only `sent` bytes of a batch: what is left of a record that has
 // begun to leave waits in the outbox; records that have not are taken back, with so many
 // plaintext bytes. False: their numbers may be in use.
@@ -180,7 +176,7 @@ size_t Connection::send_batch(int fd, Batch& batch, size_t plaintext, int flags,
   flight_.length = batch.length;
   const ssize_t sent = until == 0 ? send_sealed(fd, data, batch.length, flags)
                                   : send_until(fd, data, batch.length, flags, until);
-  if (!still_mine()) {
+  if (!keeps(writing_.lock)) {
     break_off(fd, "internal", "another process took a write for cut off that was not");
     errno = error();
     return 0;
@@ -307,7 +303,7 @@ ssize_t Connection::transmit_file(int fd, int in, off_t* offset, size_t count) {
     return -1;
   }
   LockGuard guard(writing_.lock, is_blocking(fd));
-  if (!guard.held()) {
+  if (!guard.held() && guard.result() != LockResult::lost) {
     errno = EAGAIN;
     return -1;
   }

@@ -58,10 +58,10 @@ bool Connection::end_if_quiet(int fd) {
   {
     const LockGuard reading(reading_.lock, false);
     // A reader that sleeps in the kernel has nothing either.
-    if (!reading.held() && reading.result() != LockResult::busy) return false;
+    if (!may_touch(reading) && reading.result() != LockResult::busy) return false;
     if (reading.held() && reading_.inbox.data != nullptr && !reading_.inbox.drained()) return false;
     const LockGuard writing(writing_.lock, false);
-    if (!writing.held() || writing_.sending || writing_.outbox.urgent()) return false;
+    if (!may_touch(writing) || writing_.sending || writing_.outbox.urgent()) return false;
     writing_.drained = true;
     reading_.shut = true;
   }

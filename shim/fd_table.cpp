@@ -13,6 +13,7 @@
 #include "shim/lock.h"
 #include "shim/new_process.h"
 #include "shim/process.h"
+#include "shim/real.h"
 #include "shim/tcp.h"
 
 namespace gaiter::shim::fd_table {
@@ -58,10 +59,24 @@ constexpr uint32_t number_mask = ~(changing | goes_with_exec);
 // Keeps fork(2) apart from changes.
 constinit Lock gate;
 constinit LockResult frozen = LockResult::reentered;
-constinit thread_local uint32_t expected_child = 0;
+constinit thread_local uint32_t expected_child = 0;  // 0 = no family member
 
 // Changes that this thread is in: who then meets one is its own signal handler.
 constinit thread_local int changes_here = 0;
+
+// How often find() looks again: while that can be done soon, without delay, then for ten
+// seconds.
+constexpr int longest_change = 12'000;
+void be_patient(int left) {
+  if (left > longest_change - 2000) {
+    sched_yield();
+    return;
+  }
+  const int saved_errno = errno;
+  const timespec nap{0, 1'000'000};
+  real::ppoll(nullptr, 0, &nap, nullptr);
+  errno = saved_errno;
+}
 
 // Stands in where nothing else may be said. Made once a process, never ended.
 constinit std::atomic<Connection*> refusal = nullptr;
@@ -104,15 +119,12 @@ SlotRef find(int fd) {
     meet_new_process();
   std::atomic<uint32_t>* const entry = entry_for(fd, false);
   if (entry == nullptr) return {};
-  for (;;) {
+  for (int patience = longest_change; patience != 0; be_patient(--patience)) {
     const uint32_t number = entry->load(std::memory_order_acquire);
     if (number == 0) return {};
     if ((number & changing) != 0) {
-      if (changes_here != 0) {
-        if (SlotRef stand_in = refused()) return stand_in;
-      }
-      sched_yield();
-      continue;
+      if (changes_here == 0) continue;
+      break;
     }
     Slot* const slot = slot_of(number);
     if (!enter(*slot)) continue;
@@ -121,6 +133,8 @@ SlotRef find(int fd) {
     if ((entry->load(std::memory_order_acquire) & ~goes_with_exec) == (number & ~goes_with_exec))
       return reference;
   }
+  // Whoever was changing it will not be done, or it leads to what has ended.
+  return refused();
 }
 
 bool leads_to(int fd, const Slot& slot) {
@@ -272,6 +286,7 @@ void for_each_entry(Visit visit) {
 void freeze_for_fork() {
   if (process::is_unannounced()) meet_new_process();
   frozen = gate.acquire(true);
+  expected_child = 0;
   if (top.load() < 0) return;  // nothing is shared: no memory is spent on a family
   expected_child = family::expect_child();
   for_each_entry([](int, auto&, uint32_t number) {
@@ -336,6 +351,8 @@ void adopt_unannounced() {
   });
   errno = saved_errno;
 }
+
+void child_is(int pid) { family::child_is(expected_child, pid); }
 
 void undo_fork() {
   for_each_entry(

@@ -94,5 +94,7 @@ void thaw_in_child();
 // has inherited. What ended meanwhile in the parent refuses all with EBADF here.
 void adopt_unannounced();
 void undo_fork();
+// In the parent of a child that the above was done for, which is `pid` here.
+void child_is(int pid);
 
 }  // namespace gaiter::shim::fd_table

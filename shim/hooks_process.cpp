@@ -20,6 +20,15 @@ T* pointer(long word) {
   return reinterpret_cast<T*>(word);
 }
 
+// In the parent, behind its fork handlers.
+void note_child(long child) {
+  if (child < 0) {
+    fd_table::undo_fork();
+  } else {
+    fd_table::child_is(static_cast<int>(child));
+  }
+}
+
 // The child of a bare clone(2), vsftpd's way into namespaces of its own. One with a
 // stack of its own does not come back to here, and one in our memory is as vfork's.
 long fork_by_syscall(long number, long a, long b, long c, long d, long e) {
@@ -31,7 +40,7 @@ long fork_by_syscall(long number, long a, long b, long c, long d, long e) {
     after_fork_in_child();
   } else {
     after_fork_in_parent();
-    if (child < 0) fd_table::undo_fork();
+    note_child(child);
   }
   errno = saved_errno;
   return child;
@@ -44,11 +53,9 @@ using namespace gaiter::shim;
 
 pid_t hook_fork() {
   const pid_t child = real::fork();
-  if (child < 0) {
-    const int saved_errno = errno;
-    fd_table::undo_fork();
-    errno = saved_errno;
-  }
+  const int saved_errno = errno;
+  if (child != 0) note_child(child);
+  errno = saved_errno;
   return child;
 }
 
@@ -68,7 +75,7 @@ pid_t hook__Fork() {
   } else {
     fd_table::thaw_in_parent();
     core::after_fork_in_parent();
-    if (child < 0) fd_table::undo_fork();
+    note_child(child);
   }
   errno = saved_errno;
   return child;

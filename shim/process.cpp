@@ -1,9 +1,8 @@
 #include "shim/process.h"
 
-#include <signal.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -15,21 +14,49 @@ namespace gaiter::shim::process {
 namespace {
 
 struct ProcessPage {
-  std::atomic<uint32_t> pid;        // 0 = a new process
-  std::atomic<uint32_t> announced;  // 0 = and it has not been told so
+  std::atomic<uint32_t> generation;  // 0 = a new process
+  std::atomic<uint32_t> announced;   // 0 = and it has not been told so
+  std::atomic<uint32_t> pid;
+  std::atomic<uint32_t> member;
+  std::atomic<ino_t> space;  // of the first process of a PID namespace, if /proc tells; else 0
 };
 
 constinit std::atomic<ProcessPage*> page = nullptr;
 constinit ProcessPage fallback_page{};
 
+constinit std::atomic<uint32_t> generations = 0;
+
 thread_local uint32_t cached_thread = 0;
-thread_local uint32_t cached_in_process = 0;
+thread_local uint32_t cached_in = 0;  // generation
 
 uint32_t bare_getpid() { return static_cast<uint32_t>(::syscall(SYS_getpid)); }
 
 ProcessPage& current_page() {
   ProcessPage* const present = page.load(std::memory_order_acquire);
   return present != nullptr ? *present : fallback_page;
+}
+
+ino_t pid_namespace() {
+  struct stat status;
+  const int saved_errno = errno;
+  const bool told = stat("/proc/self/ns/pid", &status) == 0;
+  errno = saved_errno;
+  return told ? status.st_ino : 0;
+}
+
+// Two threads may be first: they find the same.
+uint32_t begin(ProcessPage& here) {
+  here.pid.store(bare_getpid(), std::memory_order_relaxed);
+  if (here.pid == 1) here.space.store(pid_namespace(), std::memory_order_relaxed);
+  uint32_t seen = 0;
+  const uint32_t fresh = generations.fetch_add(1, std::memory_order_relaxed) + 1;
+  if (here.generation.compare_exchange_strong(seen, fresh, std::memory_order_release)) return fresh;
+  return seen;
+}
+
+uint32_t generation_of(ProcessPage& here) {
+  const uint32_t seen = here.generation.load(std::memory_order_acquire);
+  return seen != 0 ? seen : begin(here);
 }
 
 }  // namespace
@@ -42,67 +69,48 @@ void start() {
   // Without MADV_WIPEONFORK (Linux < 4.14) the fork handler alone must do.
   madvise(memory, 4096, MADV_WIPEONFORK);
   auto* const fresh = static_cast<ProcessPage*>(memory);
-  fresh->pid.store(bare_getpid(), std::memory_order_relaxed);
+  begin(*fresh);
   fresh->announced.store(1, std::memory_order_relaxed);
   ProcessPage* expected = nullptr;
   if (!page.compare_exchange_strong(expected, fresh, std::memory_order_release))
     munmap(memory, 4096);
 }
 
-uint32_t thread_id() {
+uint32_t id() {
   ProcessPage& here = current_page();
-  uint32_t pid = here.pid.load(std::memory_order_relaxed);
-  if (pid == 0) {
-    pid = bare_getpid();
-    here.pid.store(pid, std::memory_order_relaxed);
-  }
-  if (cached_in_process != pid) {
+  generation_of(here);
+  return here.pid.load(std::memory_order_relaxed);
+}
+
+uint32_t thread_id() {
+  const uint32_t now = generation_of(current_page());
+  if (cached_in != now) {
     cached_thread = static_cast<uint32_t>(::syscall(SYS_gettid));
-    cached_in_process = pid;
+    cached_in = now;
   }
   return cached_thread;
 }
 
+uint32_t generation() { return generation_of(current_page()); }
+
+uint32_t member() { return current_page().member.load(std::memory_order_relaxed); }
+
+uint32_t set_member(uint32_t number) {
+  std::atomic<uint32_t>& place = current_page().member;
+  uint32_t seen = 0;
+  if (number == 0) place.store(0, std::memory_order_relaxed);
+  if (number == 0 || place.compare_exchange_strong(seen, number)) return number;
+  return seen;
+}
+
 bool memory_is_borrowed() {
   ProcessPage& here = current_page();
+  if (here.generation.load(std::memory_order_relaxed) == 0) return false;  // our own, new memory
   const uint32_t owner = here.pid.load(std::memory_order_relaxed);
-  if (owner == 0) return false;  // our own, new memory
-  return owner != bare_getpid();
-}
-
-namespace {
-
-enum class Peek : uint8_t { same, different, dead, unknown };
-
-// Reads another process's memory: who has ended has none, reaped or not (kill(2)
-// takes a zombie for alive).
-Peek peek(uint32_t id, const uint64_t* mark) {
-  if (kill(static_cast<pid_t>(id), 0) != 0 && errno == ESRCH) return Peek::dead;
-  uint64_t seen = 0;
-  const iovec here{&seen, sizeof seen};
-  const iovec there{const_cast<uint64_t*>(mark), sizeof seen};
-  // A bare call: some sandboxes know kill(2) only.
-  const long got = ::syscall(SYS_process_vm_readv, id, &here, 1, &there, 1, 0);
-  if (got == sizeof seen) return seen == *mark ? Peek::same : Peek::different;
-  if (got < 0 && errno == ESRCH) return Peek::dead;
-  return got >= 0 || errno == EFAULT ? Peek::different : Peek::unknown;
-}
-
-}  // namespace
-
-bool is_dead(uint32_t id) {
-  const int saved_errno = errno;
-  static constexpr uint64_t anything = 0;
-  const bool dead = peek(id, &anything) == Peek::dead;
-  errno = saved_errno;
-  return dead;
-}
-
-bool has_left_family(uint32_t id, const uint64_t* mark) {
-  const int saved_errno = errno;
-  const Peek seen = peek(id, mark);
-  errno = saved_errno;
-  return seen == Peek::dead || seen == Peek::different;
+  if (owner != bare_getpid()) return true;
+  // The first process of a namespace may have made the first one of another.
+  const ino_t space = owner == 1 ? here.space.load(std::memory_order_relaxed) : 0;
+  return space != 0 && space != pid_namespace();
 }
 
 bool is_unannounced() {
@@ -111,9 +119,11 @@ bool is_unannounced() {
 }
 
 void after_fork_in_child() {
-  current_page().announced.store(1, std::memory_order_relaxed);
-  current_page().pid.store(bare_getpid(), std::memory_order_relaxed);
-  cached_in_process = 0;
+  ProcessPage& here = current_page();
+  here.announced.store(1, std::memory_order_relaxed);
+  here.member.store(0, std::memory_order_relaxed);
+  here.generation.store(0, std::memory_order_relaxed);
+  begin(here);
 }
 
 int64_t now() {

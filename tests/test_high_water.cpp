@@ -10,8 +10,7 @@ size_t seal_some(Link& link, HighWater& mark, Data& record) {
   const iovec piece{content.data(), content.size()};
   IovCursor from(&piece, 1);
   record.resize(sealed_length(link.write, content.size()));
-  return seal(link.write, mark, ContentType::application_data, from, content.size(),
-              record.data());
+  return seal(link.write, mark, ContentType::application_data, from, content.size(), record.data());
 }
 
 void a_number_that_others_lowered_is_not_used_again(void**) {

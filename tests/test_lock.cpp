@@ -1,16 +1,19 @@
 // The lock that connections lie under: owners, sleepers, the dead.
 #include "shim/lock.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <csetjmp>
 #include <cstdarg>
 #include <cstddef>
 #include <cstdint>
 #include <new>
+#include <random>
 #include <thread>
 #include <vector>
 
@@ -189,6 +192,94 @@ void processes_exclude_each_other(void**) {
   assert_int_equal(shared->count, 40'000);
 }
 
+Lock* stormed = nullptr;
+std::atomic<int> handled = 0, surprises = 0;
+
+void on_storm(int) {
+  const LockResult got = try_from_below(*stormed);
+  if (got != LockResult::acquired && got != LockResult::reentered) ++surprises;
+  ++handled;
+}
+
+// At whatever instruction a handler runs, it takes the lock or is told that it is taken here.
+void a_storm_of_signals_finds_no_gap(void**) {
+  static Lock lock;
+  stormed = &lock;
+  struct sigaction action {};
+  action.sa_handler = on_storm;
+  sigaction(SIGUSR1, &action, nullptr);
+  const pthread_t here = pthread_self();
+  std::atomic<bool> stop = false;
+  std::thread storm([&] {
+    while (!stop) pthread_kill(here, SIGUSR1);
+  });
+  for (int i = 0; handled < 20'000 && i < 50'000'000; ++i) {
+    const LockGuard guard(lock, true);
+    if (!guard.held()) ++surprises;
+  }
+  stop = true;
+  storm.join();
+  signal(SIGUSR1, SIG_IGN);
+  assert_int_equal(surprises.load(), 0);
+  assert_true(handled >= 1000);
+}
+
+std::atomic<uint64_t>& word_of(Lock& lock) {
+  return *reinterpret_cast<std::atomic<uint64_t>*>(&lock);
+}
+
+// Who shares the memory writes what he likes: it costs the others the lock, and no more.
+void a_word_that_lies_is_believed_by_nobody(void**) {
+  static Lock lock;  // not where one lay that this thread has left by a longjmp
+  Lock::patience = 100'000'000;
+  word_of(lock) = gaiter::shim::process::thread_id();  // "you have it"
+  assert_int_equal(try_from_below(lock), LockResult::lost);
+  word_of(lock) = uint64_t{77} << 32 | 4;  // a member that nobody knows, at work
+  assert_int_equal(try_from_below(lock), LockResult::lost);
+  word_of(lock) = uint64_t{77} << 32 | 0x4000'0000 | 4;  // and asleep
+  assert_int_equal(try_from_below(lock), LockResult::lost);
+  const pid_t child = fork();
+  if (child == 0) {
+    pause();
+    _exit(0);
+  }
+  word_of(lock) = static_cast<uint64_t>(child);  // a living process, at work
+  assert_int_equal(try_from_below(lock), LockResult::lost);
+  kill(child, SIGKILL);
+  waitpid(child, nullptr, 0);
+  Lock::patience = 10'000'000'000;
+}
+
+void who_is_robbed_in_his_sleep_is_told(void**) {
+  Lock lock;
+  assert_int_equal(lock.acquire(true), LockResult::acquired);
+  lock.park();
+  word_of(lock) = uint64_t{77} << 32 | 4;
+  assert_false(lock.unpark());
+  assert_false(lock.is_mine());
+  lock.release(LockResult::acquired);  // which is not ours to give back
+  assert_int_equal(word_of(lock).load(), uint64_t{77} << 32 | 4);
+}
+
+void a_word_that_changes_all_the_time_holds_nobody_up(void**) {
+  Lock lock;
+  Lock::patience = 20'000'000;
+  std::atomic<bool> stop = false;
+  std::thread liar([&] {
+    std::minstd_rand random(1);
+    while (!stop) word_of(lock) = uint64_t{random() % 8} << 32 | (random() & 0xc000'000f);
+  });
+  for (int i = 0; i < 100; ++i) {
+    const LockResult got = lock.acquire(i % 2 == 0);
+    lock.park();
+    lock.unpark();
+    lock.release(got);
+  }
+  stop = true;
+  liar.join();
+  Lock::patience = 10'000'000'000;
+}
+
 }  // namespace
 
 int main() {
@@ -203,6 +294,10 @@ int main() {
       cmocka_unit_test(the_dead_hold_nothing),
       cmocka_unit_test(who_died_asleep_left_all_in_order),
       cmocka_unit_test(processes_exclude_each_other),
+      cmocka_unit_test(a_storm_of_signals_finds_no_gap),
+      cmocka_unit_test(a_word_that_lies_is_believed_by_nobody),
+      cmocka_unit_test(who_is_robbed_in_his_sleep_is_told),
+      cmocka_unit_test(a_word_that_changes_all_the_time_holds_nobody_up),
   };
   return cmocka_run_group_tests_name("lock", tests, nullptr, nullptr);
 }
