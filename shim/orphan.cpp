@@ -1,9 +1,11 @@
 #include "shim/orphan.h"
 
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 
 namespace gaiter::shim {
 
@@ -15,6 +17,16 @@ void close_span(unsigned first, unsigned last) {
 }
 
 }  // namespace
+
+// proc(5): the link leads nowhere until the namespace has a first process.
+bool child_begins_namespace() {
+  struct stat status;
+  const int saved_errno = errno;
+  const bool begins = stat("/proc/self/ns/pid_for_children", &status) != 0 && errno == ENOENT &&
+                      stat("/proc/self/ns/pid", &status) == 0;
+  errno = saved_errno;
+  return begins;
+}
 
 void stand_alone(const char* name) {
   setsid();

@@ -27,6 +27,10 @@ class AllSignalsBlocked {
   sigset_t before_;
 };
 
+// Whether the next child will be the first process of a PID namespace (unshare(2)): with it the
+// namespace ends, and whatever else is in there.
+bool child_begins_namespace();
+
 // Runs `life`, which does not return, in a process that is nobody's child. Call with all
 // signals blocked. False with errno: there may be no more processes.
 //
@@ -34,6 +38,10 @@ class AllSignalsBlocked {
 // the middle are given back by who finds it gone.
 template <class Life>
 bool fork_orphan(Life life) {
+  if (child_begins_namespace()) {
+    errno = EAGAIN;
+    return false;
+  }
   const pid_t middle = real::fork();
   if (middle < 0) {
     const int error = errno;

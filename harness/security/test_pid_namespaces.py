@@ -248,3 +248,38 @@ def test_servers_of_one_pid_draw_different_randoms_and_keys(serve):
             hellos.append(hello_of(connection))
     assert server.wait(20) == 0, server.describe()
     assert_all_different(hellos, CONNECTIONS)
+
+
+# ---- relays ----
+
+PASSES = """
+import ctypes, errno, os, socket, sys
+connection = socket.create_connection(("localhost", int(sys.argv[1])))
+assert ctypes.CDLL(None).unshare(0x20000000) == 0
+here, there = socket.socketpair()
+try:
+    socket.send_fds(here, [b"x"], [connection.fileno()])
+    print("passed", flush=True)
+except OSError as error:
+    print(errno.errorcode[error.errno], flush=True)
+# The first child is the program's, and the second one lives as long as it does.
+first = os.fork()
+if first == 0:
+    print("first", os.getpid(), flush=True)
+    there.recv(1)
+    os._exit(0)
+socket.send_fds(here, [b"x"], [os.open("/dev/null", os.O_RDONLY)])
+assert os.waitpid(first, 0)[1] == 0
+connection.sendall(sys.argv[2].encode())
+print(connection.recv(100).decode() == sys.argv[2])
+"""
+
+
+def test_a_relay_is_not_the_first_process_of_a_namespace(processes, relay_to_echo, client_side):
+    """It would end the namespace that the program made for its children, by going away."""
+    text = os.urandom(20).hex()
+    wire = relay_to_echo(text)
+    done = processes.run([peers.PYTHON, "-I", "-c", PASSES, wire.port, text],
+                         environment=client_side.environment())
+    assert done.text.splitlines() == ["EACCES", "first 1", "True"]
+    wire.prove(connections=1)
