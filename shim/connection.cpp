@@ -18,13 +18,8 @@
 namespace gaiter::shim {
 
 Connection* Connection::make_watched() {
-  collect_abandoned_slots();
-  void* const memory = arena::allocate(arena::Block::slot);
-  if (memory == nullptr) return nullptr;
-  auto* const connection = new (memory) Connection;
-  connection->drop_private_part();  // of one that ended in another process
-  new (&connection->holder()) Holder;
-  return connection;
+  void* const memory = arena::make_slot();
+  return memory == nullptr ? nullptr : new (memory) Connection;
 }
 
 Connection* Connection::make_pending(ActiveRule& rule, ClearText clear) {
@@ -46,13 +41,25 @@ Connection* Connection::make_refused(int error) {
   return connection;
 }
 
+Connection* Connection::move_to_new_memory() {
+  void* const memory = arena::make_slot();
+  if (memory == nullptr) return nullptr;
+  std::memcpy(memory, reinterpret_cast<const uint8_t*>(this), sizeof *this);
+  std::memcpy(arena::record_of(memory), arena::record_of(this), arena::record_size);
+  explicit_bzero(reinterpret_cast<uint8_t*>(this), sizeof *this);
+  holder().begin(Kind::connection);
+  arena::end_slot(this);
+  return static_cast<Connection*>(memory);
+}
+
 std::vector<const ActiveRule*> Connection::rules_in_use() {
   std::vector<const ActiveRule*> rules;
-  for (uint32_t number = arena::handed_out(arena::Block::slot); number != 0; --number) {
-    const auto* const slot = arena::at(arena::Block::slot, number);
-    const auto* const known = static_cast<const Holder*>(arena::record_of(slot));
-    if (const auto* const rule = known->rule.load(std::memory_order_relaxed)) rules.push_back(rule);
-  }
+  arena::for_each_record(
+      [](void* record, void* context) {
+        if (const ActiveRule* const rule = static_cast<const Holder*>(record)->rule.load())
+          static_cast<std::vector<const ActiveRule*>*>(context)->push_back(rule);
+      },
+      &rules);
   return rules;
 }
 
@@ -164,22 +171,32 @@ void Connection::start_clock() {
 }
 
 void Connection::end() {
-  epoll_forget(*this);
+  Holder& mine = holder();
+  const bool is_last = descriptors(*this) == 0;
+  if (is_last) epoll_forget(*this);
   drop_private_part();
   // Without keys the engine was not used, and may not even be there (core.h).
-  if (reading_.state.keys.key.id != 0) engine::aead_forget(reading_.state.keys.key);
-  if (writing_.state.keys.key.id != 0) engine::aead_forget(writing_.state.keys.key);
-  arena::release(arena::Block::batch, reading_.inbox.data);
-  if (flight_.batch != 0) arena::release(flight_.block, arena::at(flight_.block, flight_.batch));
-  release_outbox();
-  new (&holder()) Holder;
-  this->~Connection();
-  explicit_bzero(reinterpret_cast<uint8_t*>(this) + sizeof(Slot), sizeof *this - sizeof(Slot));
-  arena::release(arena::Block::slot, this);
+  engine::AeadKey key;
+  for (const engine::DirectionState* keys : {&reading_.state.keys, &writing_.state.keys}) {
+    std::memcpy(&key, &keys->key, sizeof key);
+    if (key.id != 0 && key.cipher <= engine::Cipher::chacha20_poly1305) engine::aead_forget(key);
+  }
+  explicit_bzero(&key, sizeof key);
+  clear_desk();
+  arena::release(mine.flight_block, std::exchange(mine.flight, nullptr));
+  give_back_buffers();
+  if (is_last) {
+    if (mine.inbox_was_used || mine.is_shared)
+      arena::give_back(arena::inbox_of(this), arena::batch_size);
+    if (mine.outbox_was_used) arena::give_back(arena::outbox_of(this), arena::bulk_size);
+    explicit_bzero(reinterpret_cast<uint8_t*>(this), sizeof *this);
+  }
+  mine.begin(Kind::connection);
+  arena::end_slot(this);
 }
 
 void end_slot(Slot& slot) {
-  switch (slot.kind) {
+  switch (slot.kind()) {
     case Kind::connection:
       static_cast<Connection&>(slot).end();
       break;
@@ -187,7 +204,7 @@ void end_slot(Slot& slot) {
       epoll_end(static_cast<EpollSet&>(slot));
       break;
     case Kind::relay_end:
-      arena::release(arena::Block::slot, &slot);
+      arena::end_slot(&slot);
       break;
   }
 }

@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -22,6 +23,7 @@
 #include "engine/handshake.h"
 #include "engine/records.h"
 #include "shim/arena.h"
+#include "shim/flag.h"
 #include "shim/holder.h"
 #include "shim/lock.h"
 #include "shim/slot.h"
@@ -30,6 +32,8 @@ namespace gaiter::shim {
 
 class ActiveRule;
 class CallDeadline;
+struct Portable;
+struct PortableBytes;
 enum class ClearText : uint8_t;
 struct Registration;
 
@@ -44,10 +48,8 @@ enum class State : uint8_t {
 
 // Sealed bytes that the socket did not take yet.
 struct Outbox {
-  uint8_t* data;
-  arena::Block block;
-  uint32_t at, length;
-  bool deferred;  // may wait for the next data: session tickets
+  uint32_t at, length;  // of the connection's outbox (arena.h)
+  Flag deferred;        // may wait for the next data: session tickets
 
   bool urgent() const { return length != 0 && !deferred; }
 };
@@ -58,30 +60,36 @@ struct Reading {
   // whole record waits that was not opened yet.
   enum class Hint : uint8_t { nothing, unsure, something };
   std::atomic<Hint> hint{Hint::nothing};
-  bool ended = false;                    // close_notify came, or FIN where that is allowed
-  std::atomic<bool> shut{false};         // by the program's own shutdown(2): see stop_reading()
-  std::atomic<bool> kernel_shut{false};  // and the kernel was told
+  Flag ended = false;             // close_notify came, or FIN where that is allowed
+  AtomicFlag shut{false};         // by the program's own shutdown(2): see stop_reading()
+  AtomicFlag kernel_shut{false};  // and the kernel was told
   // Both streams have ended in order. A reset that comes yet is the answer to a close_notify
   // by a socket that is closed, or shut both ways: it would have taken a FIN.
-  std::atomic<bool> parted{false};
-  bool cut_off = false;                // FIN without close_notify
+  AtomicFlag parted{false};
+  Flag cut_off = false;                // FIN without close_notify
   int error = 0;                       // of recv(2), not told to the program yet
-  bool told = false;                   // a reset, by SO_ERROR: TCP then just says the end
-  std::atomic<bool> drained{false};    // the kernel had no more than the last recv took
+  Flag told = false;                   // a reset, by SO_ERROR: TCP then just says the end
+  AtomicFlag drained{false};           // the kernel had no more than the last recv took
   std::atomic<uint32_t> low_water{1};  // SO_RCVLOWAT, in the program's bytes
   // Threads asleep in poll(2) or select(2): for input, of whom one that takes it off the
   // kernel's queue before they saw it there must know; and for anything else.
   std::atomic<uint16_t> pollers{0}, other_pollers{0};
-  bool expects_tickets = false;          // client, TLS 1.3, before the first data
-  bool fetched = false;                  // a recv gave something since the inbox was settled
-  const Registration* asking = nullptr;  // on whose behalf data is read ahead
+  Flag past_tickets = false;     // as ReadState's
+  Flag expects_tickets = false;  // client, TLS 1.3, before the first data
+  Flag fetched = false;          // a recv gave something since the inbox was settled
   // A recv is under way, behind what the inbox holds. If the next to hold the lock
   // finds this, it was cut off (a cancelled thread, a longjmp, a killed process),
   // and may have taken bytes off the socket: `taken` of all there ever were.
-  bool receiving = false;
+  Flag receiving = false;
   std::atomic<uint64_t> taken{0};
+  // Somebody has the state and what is left of the inbox on his desk (desk.h). If the next to
+  // hold the lock finds this, and it is not his, they are lost.
+  Flag is_on_desk = false;
   engine::ReadState state{};
-  engine::Inbox inbox{};
+  // Bytes in the connection's inbox (arena.h): opened ones, and behind them ciphertext.
+  struct Left {
+    uint32_t plain, cipher;
+  } left{};
 };
 
 struct Writing {
@@ -89,18 +97,18 @@ struct Writing {
   bool rekey_is_due() const;
 
   Lock lock;
-  std::atomic<bool> urgent{false};        // outbox.urgent(), for readers without the lock
-  std::atomic<bool> owes_update{false};   // the peer asked for a KeyUpdate
-  std::atomic<bool> owes_refusal{false};  // TLS 1.2: no_renegotiation
-  std::atomic<bool> shut{false};          // by the program's own shutdown(2)
-  bool ended = false;                     // our close_notify is sealed
-  bool drained = false;                   // not because the program wished so
-  bool finish = false;                    // shutdown(2) is due when the outbox is empty
-  bool behind_finished = false;           // client, TLS 1.3: nothing of the program's was sent
-  int64_t rekey_at = 0;  // when the policy wants new keys (process::now()); 0 = never
+  AtomicFlag urgent{false};        // outbox.urgent(), for readers without the lock
+  AtomicFlag owes_update{false};   // the peer asked for a KeyUpdate
+  AtomicFlag owes_refusal{false};  // TLS 1.2: no_renegotiation
+  AtomicFlag shut{false};          // by the program's own shutdown(2)
+  Flag ended = false;              // our close_notify is sealed
+  Flag drained = false;            // not because the program wished so
+  Flag finish = false;             // shutdown(2) is due when the outbox is empty
+  Flag behind_finished = false;    // client, TLS 1.3: nothing of the program's was sent
+  int64_t rekey_at = 0;            // when the policy wants new keys (process::now()); 0 = never
   // A send is under way. If the next to hold the lock finds this, it was cut off, and has
   // given the socket more than it could tell, perhaps: see Flight.
-  bool sending = false;
+  Flag sending = false;
   engine::WriteState state{};
   Outbox outbox{};
 };
@@ -108,9 +116,8 @@ struct Writing {
 // What is being sent, under the lock of Writing (apart, as that fills its cache lines).
 struct Flight {
   std::atomic<uint32_t> given{0};  // bytes to the socket, ever, modulo 2^32; readers look
-  uint32_t batch = 0;              // the block's number among its kind; 0 = the outbox
-  arena::Block block{};            // which kind
-  uint32_t at = 0, length = 0;     // of the batch
+  uint32_t at = 0, length = 0;     // of a batch; 0 = it is the outbox
+  Flag in_outbox = false;          // where a copy of the batch is
 };
 
 // How fast a stream comes, under the lock of Reading: as of the last recv that had to wait
@@ -120,6 +127,12 @@ struct Pace {
   int64_t at = 0;      // when (process::now()); 0 = the stream is not a long one yet
   uint64_t began = 0;  // `taken` when we last had sent something
   uint32_t given = 0;  // bytes to the socket, ever, modulo 2^32
+};
+
+// An epoll set, as members name it to each other, and the first registration there.
+struct Registered {
+  uint64_t segment;  // of the set; 0 = none
+  uint32_t number, index;
 };
 
 // The outcome of driving a connection without waiting.
@@ -138,6 +151,9 @@ class Connection : public Slot {
   static Connection* make_pending(ActiveRule& rule, ClearText clear);
   // One that is refused from the start.
   static Connection* make_refused(int error);
+  // The same connection elsewhere, before any descriptor leads to it; this one is over.
+  // nullptr: no memory.
+  Connection* move_to_new_memory();
 
   // Never nearer to clear than this process has seen before, unless it went back itself
   // (abandon_connect, go_clear). What makes no sense is State::failed, for good.
@@ -162,8 +178,9 @@ class Connection : public Slot {
   // may have been connected by somebody else, perhaps to where a rule says TLS: then it is
   // refused from now on. One system call, for such a socket only.
   bool may_be_clear(int fd);
-  // Before fork(2), for what both sides will have.
+  // Before fork(2), for what both sides will have; and in the child.
   void expect_company();
+  void forget_desks();
   // Every rule that a connection of this process refers to. Slow.
   static std::vector<const ActiveRule*> rules_in_use();
 
@@ -211,7 +228,7 @@ class Connection : public Slot {
   ssize_t readable_bytes(int fd);
   ssize_t transmit(int fd, engine::IovCursor from, size_t length, int flags);
   ssize_t transmit_file(int fd, int in, off_t* offset, size_t count);
-  uint32_t unsent_bytes() const { return writing_.outbox.urgent() ? writing_.outbox.length : 0; }
+  uint32_t unsent_bytes() const { return writing_.outbox.urgent() ? outbox().length : 0; }
 
   // ---- SO_RCVLOWAT (connection_low_water.cpp) ----
 
@@ -252,6 +269,15 @@ class Connection : public Slot {
   // For SO_ERROR: an error that readiness came upon, or the kernel's; taken once.
   int take_read_error(int fd);
 
+  // ---- to a process that has not its memory (connection_portable.cpp) ----
+
+  // Of an open connection that nobody is at: packs it, and if `send()` says that it is there,
+  // it is over here: every call gives EBADF. False: it is still here.
+  template <class Send>
+  bool move_elsewhere(Portable& to, PortableBytes& bytes, const Send& send);
+  // nullptr: it makes no sense, or there is no memory.
+  static Connection* unpack(const Portable& from, const PortableBytes& bytes);
+
   // ---- end (connection_close.cpp) ----
 
   int shut_down(int fd, int how);
@@ -276,14 +302,17 @@ class Connection : public Slot {
   // it is quiet, that is, nothing moved for a second, the last to be asked has
   // answered, and nothing waits to be sent or read. False: not now.
   bool end_if_quiet(int fd);
-  // No reference is left: gives everything back.
+  // No reference is left here: gives back what this process has, and all if it is the last.
   void end();
 
-  std::atomic<bool> connect_reported{false};  // connect(2) has returned 0
-  std::atomic<bool> streamed{false};          // libc has a stream on it: no hook sees that
-  Registration* registrations = nullptr;      // epoll (epoll_set.h), under registrations_lock
+  AtomicFlag connect_reported{false};  // connect(2) has returned 0
+  AtomicFlag streamed{false};          // libc has a stream on it: no hook sees that
+  // In epoll sets (epoll_set.h), under registrations_lock.
+  static constexpr int most_registrations = 4;
+  Registered registrations[most_registrations]{};
   Lock registrations_lock;
-  std::atomic<bool> kicked{false};  // one of them is, perhaps
+  bool has_registrations() const;
+  AtomicFlag kicked{false};  // one of them is, perhaps
 
  private:
   // The heap side, of this process only.
@@ -292,7 +321,6 @@ class Connection : public Slot {
   PrivatePart* make_private_part();
   void drop_private_part();
 
-  Holder& holder() const { return *static_cast<Holder*>(arena::record_of(this)); }
   State judge(State shared) const;
   void advance(State next);
   void return_to_fresh();
@@ -318,9 +346,32 @@ class Connection : public Slot {
 
   // `fd`, or another number if that was closed while a call was asleep.
   int still(int fd) const;
-  bool ensure_inbox();
+  // ---- what is shared, and what this process works on (connection_desk.cpp) ----
+
+  bool open_desk();
+  bool has_desk() const;
+  engine::Inbox& inbox() const;
+  void share_desk();
+  void clear_desk();
+  void close_desk();
+  // Around a sleep under the lock of Reading, in which this process may be killed.
+  void before_sleep();
+  void after_sleep();
+  class Asleep;
+  bool take_write_state(engine::WriteState& state);
+  void put_write_state(engine::WriteState& state);
+  // Checked: within the room there is.
+  Outbox outbox() const;
+  uint8_t* outbox_bytes() const { return arena::outbox_of(this); }
+  void set_outbox(const uint8_t* data, uint32_t length, bool deferred);
+  void keep_or_give_back(uint8_t* buffer, size_t used, bool& is_warm);
+  void give_back_buffers();
+  void distrust(const char* what);
+  bool pack(Portable& to, PortableBytes& bytes);
+
   void recover_input(int fd);
   void settle_inbox();
+
   ssize_t fill(int fd, size_t wanted, int flags);
   int digest(int fd, const engine::Received& received);
   bool open_next(int fd);
@@ -341,6 +392,7 @@ class Connection : public Slot {
 
   bool append(const uint8_t* data, size_t length, bool deferred);
   bool flush(int fd, int flags, int64_t until = 0);
+  void append_alert(engine::Alert alert, bool deferred);
   void pay_debts();
   void start_rekey_clock();
   void settle_debts(int fd);
@@ -357,7 +409,7 @@ class Connection : public Slot {
   bool exhausted(int fd);
   ssize_t send_sealed(int fd, const uint8_t* data, size_t length, int flags);
   bool keep_unsent(Batch& batch, size_t sent, size_t& taken_back);
-  size_t seal_next(Batch& batch, engine::IovCursor& from, size_t length);
+  bool seal_next(Batch& batch, engine::WriteState& state, engine::IovCursor& from, size_t length);
   engine::HighWater* high_water() const;
   bool is_torn(int fd, LockResult result);
   bool may_touch(const LockGuard& guard);
@@ -374,11 +426,39 @@ class Connection : public Slot {
   Flight flight_;
   Pace pace_;
 
-  alignas(64) Reading reading_;
-  alignas(64) Writing writing_;
+  Reading reading_;
+  Writing writing_;
 };
 
 static_assert(sizeof(Connection) <= arena::slot_size);
+
+template <class Send>
+bool Connection::move_elsewhere(Portable& to, PortableBytes& bytes, const Send& send) {
+  const LockGuard reading(reading_.lock, false);
+  const LockGuard writing(writing_.lock, false);
+  if (!reading.held() || !writing.held()) return false;
+  const bool moved = pack(to, bytes) && send();
+  if (moved) fail(EBADF);
+  close_desk();
+  return moved;
+}
+
+// Marks the holder of Reading asleep for a scope.
+class Connection::Asleep {
+ public:
+  explicit Asleep(Connection& connection) : connection_(connection) {
+    connection_.before_sleep();
+    connection_.reading_.lock.park();
+  }
+  ~Asleep() {
+    if (connection_.reading_.lock.unpark()) connection_.after_sleep();
+  }
+  Asleep(const Asleep&) = delete;
+  Asleep& operator=(const Asleep&) = delete;
+
+ private:
+  Connection& connection_;
+};
 
 // Before close(2) of `fd`: says what must be said if it is the last one of a protected
 // connection.
@@ -386,8 +466,8 @@ void before_close(int fd);
 
 // A typed look at a reference.
 inline Connection* as_connection(const SlotRef& slot) {
-  return slot && slot.get()->kind == Kind::connection ? static_cast<Connection*>(slot.get())
-                                                      : nullptr;
+  return slot && slot.get()->kind() == Kind::connection ? static_cast<Connection*>(slot.get())
+                                                        : nullptr;
 }
 
 // Whether this process has ever set SO_RCVLOWAT: else none is looked for.

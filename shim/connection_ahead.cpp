@@ -8,6 +8,7 @@
 
 #include "shim/call_wait.h"
 #include "shim/connection.h"
+#include "shim/desk.h"
 #include "shim/epoll_set.h"
 #include "shim/real.h"
 
@@ -26,11 +27,11 @@ constexpr int keep_error = MSG_ERRQUEUE;
 // Opens one more record in the inbox and puts its data behind what is there.
 // False if no whole record is left.
 bool Connection::open_next(int fd) {
-  engine::Inbox& inbox = reading_.inbox;
-  if (reading_.ended || inbox.data == nullptr || !engine::has_whole_record(inbox)) return false;
+  engine::Inbox& inbox = this->inbox();
+  if (reading_.ended || !engine::has_whole_record(inbox)) return false;
   engine::Inbox next = inbox;
   next.plain_length = 0;
-  const Received received = engine::open_in_place(reading_.state, next, ticket_sink());
+  const Received received = engine::open_in_place(holder().desk->state, next, ticket_sink());
   if (next.plain_length != 0 && inbox.plain_length != 0) {
     const uint32_t end = inbox.plain_at + inbox.plain_length;
     std::memmove(inbox.data + end, inbox.data + next.plain_at, next.plain_length);
@@ -49,13 +50,14 @@ bool Connection::gather(int fd, size_t wanted, int flags) {
   const CallDeadline deadline(SO_RCVTIMEO, flags);
   bool asked = false;
   for (;;) {
-    while (reading_.inbox.plain_length < wanted && open_next(fd)) {
+    if (!open_desk()) return false;
+    while (inbox().plain_length < wanted && open_next(fd)) {
     }
     if (state() == State::failed) {
       errno = error();
       return false;
     }
-    engine::Inbox& inbox = reading_.inbox;
+    engine::Inbox& inbox = this->inbox();
     const bool some = inbox.plain_length != 0;
     const bool enough = inbox.plain_length >= least_of(wanted);
     const bool all = (flags & MSG_WAITALL) != 0;
@@ -65,10 +67,6 @@ bool Connection::gather(int fd, size_t wanted, int flags) {
     }
     if (reading_.cut_off || reading_.error != 0) {
       if (!some && (flags & keep_error) == 0) report_end();
-      return some;
-    }
-    if (!ensure_inbox()) {
-      errno = ENOMEM;
       return some;
     }
     const size_t room = inbox.capacity - inbox.plain_length - inbox.cipher_length;
@@ -91,8 +89,8 @@ bool Connection::gather(int fd, size_t wanted, int flags) {
 ssize_t Connection::peek_locked(int fd, IovCursor& sink, int flags) {
   const size_t wanted = sink.remaining();
   if (!gather(fd, wanted, flags)) return -1;
-  const size_t length = std::min<size_t>(wanted, reading_.inbox.plain_length);
-  sink.copy_in(reading_.inbox.data + reading_.inbox.plain_at, length);
+  const size_t length = std::min<size_t>(wanted, inbox().plain_length);
+  sink.copy_in(inbox().data + inbox().plain_at, length);
   return static_cast<ssize_t>(length);
 }
 
@@ -116,7 +114,7 @@ ssize_t Connection::readable_bytes(int fd) {
   if (reading_.receiving) recover_input(fd);
   gather(fd, arena::batch_size, MSG_DONTWAIT | keep_error);
   errno = saved_errno;
-  const auto length = static_cast<ssize_t>(reading_.inbox.plain_length);
+  const auto length = has_desk() ? static_cast<ssize_t>(inbox().plain_length) : 0;
   settle_inbox();
   // What does not fit in the inbox is not counted. Who counts then reads no further (nginx).
   if (!reading_.ended && !reading_.cut_off && arrived(fd) != taken()) epoll_rest_uncounted(*this);
@@ -152,7 +150,7 @@ int Connection::take_read_error(int fd) {
 bool Connection::pull(int fd, const Registration* asking) {
   LockGuard guard(reading_.lock, false);
   if (!may_touch(guard)) return true;  // another thread is about to find out
-  reading_.asking = asking;
+  holder().asking = asking;
   if (state() == State::open && !reading_.ended && !reading_.cut_off) {
     const int saved_errno = errno;
     if (reading_.receiving) recover_input(fd);
@@ -160,7 +158,7 @@ bool Connection::pull(int fd, const Registration* asking) {
     errno = saved_errno;
   }
   settle_inbox();
-  reading_.asking = nullptr;
+  holder().asking = nullptr;
   return reading_.hint.load(std::memory_order_relaxed) == Reading::Hint::something;
 }
 

@@ -69,7 +69,7 @@ int Connection::shut_down(int fd, int how) {
   if (how == SHUT_RD) return result;
   // The FIN goes behind what the socket did not take yet, whenever that leaves.
   LockGuard guard(writing_.lock, false);
-  if (may_touch(guard) && writing_.outbox.urgent() && !writing_.sending) {
+  if (may_touch(guard) && outbox().urgent() && !writing_.sending) {
     writing_.finish = true;
     epoll_outbox_waits(*this);
     return result;
@@ -103,12 +103,9 @@ bool Connection::say_goodbye(int fd, int64_t until) {
   LockGuard guard(writing_.lock, false);
   if (guard.held() && !is_torn(fd, guard.result())) {
     if (!writing_.ended) {
-      uint8_t sealed[engine::max_seal_overhead + 2];
-      said = writing_.ended = true;
-      if (engine::HighWater* const mark = high_water())
-        append(sealed,
-               engine::seal_alert(writing_.state, *mark, engine::Alert::close_notify, sealed),
-               false);
+      said = true;
+      writing_.ended = true;
+      append_alert(engine::Alert::close_notify, false);
     }
     while (!(left = flush(fd, MSG_DONTWAIT)) && errno == EAGAIN && process::now() < until) {
       pollfd writable{fd, POLLOUT, 0};
@@ -128,9 +125,8 @@ bool Connection::has_unread_data(int fd) {
   LockGuard guard(reading_.lock, false);
   bool unread = false;
   if (may_touch(guard) && state() == State::open && !reading_.receiving) {
-    if (reading_.inbox.plain_length == 0 && !reading_.ended && ensure_inbox())
-      gather(fd, 1, MSG_DONTWAIT);
-    unread = reading_.inbox.plain_length != 0;
+    if (open_desk() && inbox().plain_length == 0 && !reading_.ended) gather(fd, 1, MSG_DONTWAIT);
+    unread = has_desk() && inbox().plain_length != 0;
     settle_inbox();
   }
   errno = saved_errno;
@@ -183,8 +179,8 @@ void Connection::swallow_control(int fd) {
   const int saved_errno = errno;
   LockGuard guard(reading_.lock, false);
   if (may_touch(guard) && state() == State::open && !reading_.ended && !reading_.receiving &&
-      ensure_inbox()) {
-    if (reading_.inbox.drained()) gather(fd, 1, MSG_DONTWAIT);
+      open_desk()) {
+    if (inbox().drained()) gather(fd, 1, MSG_DONTWAIT);
     settle_inbox();
   } else if (guard.held() && state() == State::failed) {
     uint8_t waste[4096];

@@ -24,18 +24,26 @@ void Connection::start_rekey_clock() {
 // What the reading side promised the peer.
 void Connection::pay_debts() {
   uint8_t sealed[engine::max_seal_overhead + 5];  // the longest, a KeyUpdate
-  engine::HighWater* const mark = high_water();
-  if (mark == nullptr) return;
   // When our key has done its time so has the peer's, which is as old.
   const bool due = writing_.rekey_is_due();
   if (writing_.owes_update.exchange(false) || due) {
-    append(sealed, engine::seal_key_update(writing_.state, *mark, due, sealed), true);
+    engine::WriteState state;
+    if (!take_write_state(state)) return;
+    const size_t length = engine::seal_key_update(state, *high_water(), due, sealed);
+    put_write_state(state);
+    append(sealed, length, true);
     start_rekey_clock();
   }
-  if (writing_.owes_refusal.exchange(false))
-    append(sealed,
-           engine::seal_alert(writing_.state, *mark, engine::Alert::no_renegotiation, sealed),
-           true);
+  if (writing_.owes_refusal.exchange(false)) append_alert(engine::Alert::no_renegotiation, true);
+}
+
+void Connection::append_alert(engine::Alert alert, bool deferred) {
+  uint8_t sealed[engine::max_seal_overhead + 2];
+  engine::WriteState state;
+  if (!take_write_state(state)) return;
+  const size_t length = engine::seal_alert(state, *high_water(), alert, sealed);
+  put_write_state(state);
+  append(sealed, length, deferred);
 }
 
 // From the reading side: at once if nobody is writing and the socket has room, else the writer

@@ -11,6 +11,7 @@
 #include "shim/clock.h"
 #include "shim/connection.h"
 #include "shim/decision.h"
+#include "shim/desk.h"
 #include "shim/epoll_set.h"
 #include "shim/private_part.h"
 #include "shim/process.h"
@@ -54,6 +55,7 @@ Progress Connection::step(int fd, bool polls) {
   const bool had_output = output_waits();
   const Progress progress = step_locked(fd, polls);
   if (progress == Progress::wait_readable) settle_inbox();
+  close_desk();
   if (state() == State::fresh && before != State::fresh) {
     leave_to_exec();
     give_back_low_water(fd);
@@ -126,7 +128,7 @@ Progress Connection::step_locked(int fd, bool polls) {
   if (holder().is_foreign ||
       steps_.load(std::memory_order_relaxed) != (mine != nullptr ? mine->steps : 0))
     return Progress::wait_other;  // another process of the fork family performs it
-  if (!ensure_inbox()) return refuse(fd, {Cause::local, "out of memory", ""});
+  if (!open_desk()) return refuse(fd, {Cause::local, "out of memory", ""});
 
   bool hungry =
       rule().is_tls_server() || (mine != nullptr && mine->handshake != nullptr);  // or it begins
@@ -153,7 +155,7 @@ Progress Connection::step_locked(int fd, bool polls) {
       if (!begin_handshake(fd)) return Progress::failed;
       mine = private_part();
     }
-    engine::Inbox& inbox = reading_.inbox;
+    engine::Inbox& inbox = this->inbox();
     std::span<const uint8_t> input(inbox.data + inbox.cipher_at, inbox.cipher_length);
     output.clear();
     mine->steps = steps_.fetch_add(1) + 1;
@@ -174,7 +176,7 @@ Progress Connection::step_locked(int fd, bool polls) {
 
 void Connection::install(int fd, engine::Secured secured) {
   PrivatePart* const mine = private_part();
-  reading_.state = secured.read;
+  holder().desk->state = secured.read;
   writing_.state = secured.write;
   writing_.behind_finished =
       !rule().is_tls_server() && secured.write.keys.version == engine::Version::tls13;

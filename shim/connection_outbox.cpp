@@ -11,52 +11,72 @@
 
 namespace gaiter::shim {
 
+// As it lies in shared memory, if it can be.
+Outbox Connection::outbox() const {
+  Outbox outbox = writing_.outbox;
+  if (outbox.length > arena::bulk_size || outbox.at > arena::bulk_size - outbox.length)
+    outbox.at = outbox.length = 0;
+  return outbox;
+}
+
 void Connection::release_outbox() {
-  Outbox& outbox = writing_.outbox;
-  if (outbox.data != nullptr) arena::release(outbox.block, outbox.data);
-  outbox = {};
+  const Outbox before = outbox();
+  writing_.outbox = {};
   writing_.urgent.store(false, std::memory_order_release);
+  if (holder().outbox_was_used)
+    keep_or_give_back(outbox_bytes(), before.at + before.length, holder().outbox_is_warm);
+}
+
+// In place of what was there.
+void Connection::set_outbox(const uint8_t* data, uint32_t length, bool deferred) {
+  holder().outbox_was_used = true;
+  std::memcpy(outbox_bytes(), data, length);
+  Outbox fresh{0, length, deferred};
+  writing_.outbox = fresh;
+  writing_.urgent.store(fresh.urgent(), std::memory_order_release);
 }
 
 // Puts sealed bytes behind those that wait.
 bool Connection::append(const uint8_t* data, size_t length, bool deferred) {
   if (length == 0) return true;
-  Outbox& outbox = writing_.outbox;
-  const bool was_waiting = outbox.length != 0;
-  if (outbox.data == nullptr || outbox.at + outbox.length + length > arena::size_of(outbox.block)) {
-    const size_t needed = outbox.length + length;
-    if (needed > arena::batch_size) return false;
-    const auto block = needed <= arena::page_size ? arena::Block::page : arena::Block::batch;
-    auto* const fresh = static_cast<uint8_t*>(arena::allocate(block));
-    if (fresh == nullptr) return false;
-    if (was_waiting) std::memcpy(fresh, outbox.data + outbox.at, outbox.length);
-    const Outbox moved{fresh, block, 0, outbox.length, outbox.deferred};
-    release_outbox();
-    outbox = moved;
+  Outbox waiting = outbox();
+  const bool was_waiting = waiting.length != 0;
+  if (waiting.length + length > arena::batch_size) return false;
+  uint8_t* const room = outbox_bytes();
+  if (waiting.at + waiting.length + length > arena::bulk_size || !was_waiting) {
+    std::memmove(room, room + waiting.at, waiting.length);
+    waiting.at = 0;
   }
-  std::memcpy(outbox.data + outbox.at + outbox.length, data, length);
-  outbox.length += static_cast<uint32_t>(length);
-  outbox.deferred = deferred && (!was_waiting || outbox.deferred);
-  writing_.urgent.store(outbox.urgent(), std::memory_order_release);
+  holder().outbox_was_used = true;
+  std::memcpy(room + waiting.at + waiting.length, data, length);
+  waiting.length += static_cast<uint32_t>(length);
+  waiting.deferred = deferred && (!was_waiting || waiting.deferred);
+  writing_.outbox = waiting;
+  writing_.urgent.store(waiting.urgent(), std::memory_order_release);
   return true;
 }
 
 // Sends what waits; true if nothing is left, else errno.
 bool Connection::flush(int fd, int flags, int64_t until) {
-  Outbox& outbox = writing_.outbox;
-  while (outbox.length != 0) {
-    const uint8_t* const from = outbox.data + outbox.at;
-    const ssize_t sent = until != 0 ? send_until(fd, from, outbox.length, 0, until)
-                                    : send_sealed(fd, from, outbox.length, flags & MSG_DONTWAIT);
+  Outbox waiting = outbox();
+  if (waiting.length == 0) {
+    if (writing_.outbox.length != 0) release_outbox();
+    writing_.urgent.store(false, std::memory_order_release);
+  }
+  while (waiting.length != 0) {
+    const uint8_t* const from = outbox_bytes() + waiting.at;
+    const ssize_t sent = until != 0 ? send_until(fd, from, waiting.length, 0, until)
+                                    : send_sealed(fd, from, waiting.length, flags & MSG_DONTWAIT);
     if (sent < 0) {
       if (errno == EINTR && (flags & MSG_DONTWAIT) != 0) continue;
       return false;
     }
-    outbox.deferred = false;
-    outbox.at += static_cast<uint32_t>(sent);
-    outbox.length -= static_cast<uint32_t>(sent);
+    waiting.deferred = false;
+    waiting.at += static_cast<uint32_t>(sent);
+    waiting.length -= static_cast<uint32_t>(sent);
+    writing_.outbox = waiting;
+    if (waiting.length == 0) release_outbox();
   }
-  release_outbox();
   if (writing_.finish) {
     writing_.finish = false;
     end_stream(fd);

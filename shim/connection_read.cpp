@@ -11,6 +11,7 @@
 #include "shim/call_wait.h"
 #include "shim/connection.h"
 #include "shim/decision.h"
+#include "shim/desk.h"
 #include "shim/epoll_set.h"
 #include "shim/fd_table.h"
 #include "shim/private_part.h"
@@ -39,19 +40,14 @@ size_t wire_size(size_t room) {
 
 }  // namespace
 
-bool Connection::ensure_inbox() {
-  engine::Inbox& inbox = reading_.inbox;
-  if (inbox.data != nullptr) return true;
-  inbox = {};
-  inbox.data = static_cast<uint8_t*>(arena::allocate(arena::Block::batch));
-  inbox.capacity = arena::batch_size;
-  return inbox.data != nullptr;
-}
-
-// After the inbox changed: gives a drained one back, and keeps the hint true.
+// After the inbox changed: puts it back, and keeps the hint true.
 void Connection::settle_inbox() {
   if (!reading_.lock.is_mine()) return;  // see keeps()
-  engine::Inbox& inbox = reading_.inbox;
+  // Cut off: what was taken must not be lost with the desk.
+  if (has_desk() && reading_.receiving) recover_input(still(-1));
+  const Reading::Left left = reading_.left;
+  if (!has_desk() && left.plain + left.cipher != 0) open_desk();
+  const engine::Inbox inbox = has_desk() ? this->inbox() : engine::Inbox{};
   auto hint = Reading::Hint::nothing;
   if (inbox.plain_length >= least_visible() || reading_.ended || reading_.cut_off ||
       reading_.error != 0 || reading_.shut || state() == State::failed) {
@@ -59,15 +55,12 @@ void Connection::settle_inbox() {
   } else if (inbox.cipher_length != 0 && engine::has_whole_record(inbox)) {
     hint = Reading::Hint::unsure;
   }
-  if (inbox.data != nullptr && inbox.drained() && !reading_.receiving) {
-    arena::release(arena::Block::batch, inbox.data);
-    inbox = {};
-  }
+  close_desk();
   reading_.hint.store(hint, std::memory_order_release);
   // What was taken from the kernel is no longer seen by those who wait for it.
-  if (reading_.fetched && hint != Reading::Hint::nothing && registrations != nullptr &&
-      (registrations != reading_.asking || registrations->next_of_connection != nullptr)) {
-    epoll_data_arrived(*this, reading_.asking);
+  const void* const asking = holder().asking;
+  if (reading_.fetched && hint != Reading::Hint::nothing && has_registrations()) {
+    epoll_data_arrived(*this, static_cast<const Registration*>(asking));
   } else if (hint == Reading::Hint::nothing && kicked.load(std::memory_order_relaxed)) {
     epoll_data_taken(*this);
   }
@@ -77,7 +70,7 @@ void Connection::settle_inbox() {
 // One recv(2) of about `wanted` bytes behind what the inbox holds. As recv.
 ssize_t Connection::fill(int fd, size_t wanted, int flags) {
   if (!keeps(reading_.lock)) return -1;
-  engine::Inbox& inbox = reading_.inbox;
+  engine::Inbox& inbox = this->inbox();
   uint32_t end = inbox.cipher_at + inbox.cipher_length;
   if (inbox.capacity - end < wanted) {
     std::memmove(inbox.data, inbox.data + inbox.plain_at, inbox.plain_length);
@@ -103,7 +96,7 @@ ssize_t Connection::fill(int fd, size_t wanted, int flags) {
   if ((flags & MSG_DONTWAIT) != 0) {
     got = real::recv(fd, inbox.data + end, room, MSG_DONTWAIT);
   } else {
-    const Parked parked(reading_.lock);
+    const Asleep asleep(*this);
     got = real::recv(fd, inbox.data + end, room, 0);
   }
   if (!keeps(reading_.lock)) return -1;
@@ -137,7 +130,7 @@ engine::TicketSink Connection::ticket_sink() {
 // Acts on what the record layer told. 0 = go on, 1 = the stream has ended, -1 =
 // errno.
 int Connection::digest(int fd, const Received& received) {
-  if (reading_.expects_tickets && reading_.state.past_tickets) {
+  if (reading_.expects_tickets && has_desk() && holder().desk->state.past_tickets) {
     reading_.expects_tickets = false;
     drop_private_part();
   }
@@ -211,11 +204,12 @@ ssize_t Connection::read_locked(int fd, LockResult lock, IovCursor& sink, int fl
   size_t total = 0;
   for (;;) {
     // What was read ahead came before the end.
-    if (reading_.ended) total += engine::deliver_opened(reading_.inbox, sink);
-    if (!reading_.ended && reading_.inbox.data != nullptr) {
+    if (!open_desk()) return total != 0 ? static_cast<ssize_t>(total) : -1;
+    if (reading_.ended) total += engine::deliver_opened(inbox(), sink);
+    if (!reading_.ended && !inbox().drained()) {
       Received received;
       do {
-        received = engine::receive(reading_.state, reading_.inbox, sink, ticket_sink());
+        received = engine::receive(holder().desk->state, inbox(), sink, ticket_sink());
         total += received.delivered;
         const int verdict = digest(fd, received);
         if (verdict < 0) return total != 0 ? static_cast<ssize_t>(total) : -1;
@@ -231,10 +225,6 @@ ssize_t Connection::read_locked(int fd, LockResult lock, IovCursor& sink, int fl
     }
     // A short count tells the program that nothing is left (epoll(7)).
     if (total >= least && reading_.drained) return static_cast<ssize_t>(total);
-    if (!ensure_inbox()) {
-      errno = ENOMEM;
-      return total != 0 ? static_cast<ssize_t>(total) : -1;
-    }
     if (has_waited) fd = still(fd);
     const bool may_wait = (flags & MSG_DONTWAIT) == 0 && total < least && !reading_.shut;
     if (may_wait && writing_.urgent.load(std::memory_order_relaxed)) {
@@ -270,7 +260,7 @@ void Connection::report_end() {
 bool Connection::await_input(int fd, bool has_some) {
   if (!is_blocking(fd)) return true;
   const int64_t until = wait_limit(fd, SO_RCVTIMEO);
-  const Parked parked(reading_.lock);
+  const Asleep asleep(*this);
   while (writing_.urgent.load(std::memory_order_acquire)) {
     const int seen = await_events(fd, POLLIN | POLLOUT, until);
     if (seen < 0) {
@@ -287,7 +277,7 @@ bool Connection::await_input(int fd, bool has_some) {
 
 // Until the kernel has more, or that time; then EAGAIN, as of SO_RCVTIMEO.
 bool Connection::await_more(int fd, int64_t until) {
-  const Parked parked(reading_.lock);
+  const Asleep asleep(*this);
   return await_events(fd, POLLIN, until) >= 0;
 }
 

@@ -149,7 +149,7 @@ bool Connection::let_pollers_see(int fd, int flags) {
     if (real::poll(&one, 1, 0) <= 0) return true;
   }
   if (!keeps(reading_.lock)) return false;
-  const Parked parked(reading_.lock);
+  const Asleep asleep(*this);
   for (timespec nap{0, 100'000}; reading_.pollers != 0; nap.tv_nsec *= 2) {
     if (nap.tv_nsec > 800'000'000) {
       reading_.pollers = 0;  // one was killed in his sleep, or left it by a longjmp

@@ -38,10 +38,11 @@ void Connection::recover_input(int fd) {
     // A FIN counts as a byte.
     const uint64_t came = info.tcpi_bytes_received - !may_still_receive(info.tcpi_state);
     const uint64_t lost = came - static_cast<unsigned>(waiting) - taken();
-    engine::Inbox& inbox = reading_.inbox;
     if (lost == 0) return;
-    if (inbox.data != nullptr && lost <= inbox.capacity - inbox.cipher_at - inbox.cipher_length) {
-      inbox.cipher_length += static_cast<uint32_t>(lost);
+    // Only who was cut off himself has what it took.
+    const bool is_here = has_desk();
+    if (is_here && lost <= inbox().capacity - inbox().cipher_at - inbox().cipher_length) {
+      inbox().cipher_length += static_cast<uint32_t>(lost);
       reading_.taken.store(taken() + lost, std::memory_order_relaxed);
       return;
     }
@@ -61,28 +62,35 @@ bool Connection::recover_output(int fd) {
   const auto given = static_cast<uint32_t>(info.tcpi_bytes_sent - info.tcpi_bytes_retrans +
                                            info.tcpi_notsent_bytes);
   const uint32_t left = given - flight_.given.load(std::memory_order_relaxed);
-  Outbox& outbox = writing_.outbox;
-  if (flight_.batch != 0) {
-    void* const data = arena::at(flight_.block, std::exchange(flight_.batch, 0));
-    const uint32_t at = flight_.at;
-    release_outbox();
-    outbox = {static_cast<uint8_t*>(data), flight_.block, at, flight_.length - at, false};
+  Holder& mine = holder();
+  const uint32_t at = flight_.at, size = flight_.length;
+  if (size != 0) {
+    if (size > arena::bulk_size || at > size) return false;
+    if (mine.flight != nullptr) {
+      set_outbox(mine.flight + at, size - at, false);
+      arena::release(mine.flight_block, std::exchange(mine.flight, nullptr));
+    } else if (flight_.in_outbox) {
+      writing_.outbox = Outbox{at, size - at, false};
+    } else {
+      return false;  // its thread was killed, and what it was sending is gone
+    }
+    flight_.length = 0;
   }
+  Outbox waiting = outbox();
   engine::HighWater* const mark = high_water();
   const engine::DirectionState& keys = writing_.state.keys;
-  if (left > outbox.length || mark == nullptr ||
-      (mark->key == keys.key.id && mark->next > keys.sequence)) {
-    return false;
-  }
-  *mark = {keys.key.id, keys.sequence};
-  outbox.at += left;
-  outbox.length -= left;
-  outbox.deferred = false;
+  const uint64_t key = keys.key.id, sequence = keys.sequence;
+  if (left > waiting.length || (mark->key == key && mark->next > sequence)) return false;
+  *mark = {key, sequence};
+  waiting.at += left;
+  waiting.length -= left;
+  waiting.deferred = false;
+  writing_.outbox = waiting;
   flight_.given.store(given, std::memory_order_relaxed);
   writing_.sending = false;
-  if (outbox.length == 0) release_outbox();
-  writing_.urgent.store(outbox.urgent(), std::memory_order_release);
-  if (outbox.urgent()) epoll_outbox_waits(*this);
+  if (waiting.length == 0) release_outbox();
+  writing_.urgent.store(waiting.urgent(), std::memory_order_release);
+  if (waiting.urgent()) epoll_outbox_waits(*this);
   return true;
 }
 

@@ -114,8 +114,4 @@ bool Connection::may_be_clear(int fd) {
   return false;
 }
 
-void Connection::expect_company() {
-  if (state() == State::fresh) holder().others_may_connect.store(true, std::memory_order_relaxed);
-}
-
 }  // namespace gaiter::shim

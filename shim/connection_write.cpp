@@ -28,7 +28,6 @@ using engine::IovCursor;
 // more, and no more is ever sealed for nothing than twice what was taken.
 constexpr size_t batch_plaintext = 4 * engine::max_plaintext;
 constexpr size_t bulk_plaintext = 16 * engine::max_plaintext;
-constexpr size_t control_room = 2 * (engine::max_seal_overhead + 5);
 
 }  // namespace
 
@@ -72,17 +71,6 @@ class Batch {
     length += size;
   }
 
-  // A part of it that must wait, perhaps for long: in no larger a block than it needs.
-  Outbox keep(uint32_t at, uint32_t size, bool deferred) {
-    if (block_ == arena::Block::bulk) {
-      if (void* const smaller = arena::allocate(arena::Block::batch); smaller != nullptr) {
-        std::memcpy(smaller, data_ + at, size);
-        return {static_cast<uint8_t*>(smaller), arena::Block::batch, 0, size, deferred};
-      }
-    }
-    return {give_up(), block_, at, size, deferred};
-  }
-
   // The connection's, as far as this batch has come; the connection's own rises when it is
   // clear how much of it has left.
   engine::HighWater mark;
@@ -115,10 +103,8 @@ size_t plaintext_room(const Batch& batch, size_t pace) {
 void Connection::send_alert(int fd, engine::Alert alert) {
   LockGuard guard(writing_.lock, false);
   if (!guard.held() || writing_.ended || is_torn(fd, guard.result())) return;
-  uint8_t sealed[control_room];
   writing_.ended = true;
-  if (engine::HighWater* const mark = high_water())
-    append(sealed, engine::seal_alert(writing_.state, *mark, alert, sealed), false);
+  append_alert(alert, false);
   flush(fd, MSG_DONTWAIT);
 }
 
@@ -137,14 +123,20 @@ bool Connection::keep_unsent(Batch& batch, size_t sent, size_t& taken_back) {
     }
     taken_back += record.plaintext;
   }
-  if (taken_back != 0 && !engine::take_back(writing_.state, batch.mark, number)) return false;
+  if (taken_back != 0) {
+    engine::WriteState state;
+    if (!take_write_state(state)) return false;
+    const bool is_certain = engine::take_back(state, batch.mark, number);
+    if (is_certain) writing_.state.keys.sequence = state.keys.sequence;
+    explicit_bzero(&state, sizeof state);
+    if (!is_certain) return false;
+  }
   explicit_bzero(batch.data() + keep, batch.length - keep);
   const auto at = static_cast<uint32_t>(sent);
   if (keep == at) return true;
   // Nothing has left: then it is control records, which may go on waiting.
   const bool deferred = sent == 0;
-  writing_.outbox = batch.keep(at, keep - at, deferred);
-  writing_.urgent.store(!deferred, std::memory_order_release);
+  set_outbox(batch.data() + at, keep - at, deferred);
   if (!deferred) epoll_outbox_waits(*this);
   return true;
 }
@@ -168,12 +160,19 @@ void Connection::push_behind_finished(int fd) {
 // Sends a batch that holds `plaintext` bytes of the program's. Returns how many of
 // them are gone, fewer if the socket took no more; 0 with errno if none are.
 size_t Connection::send_batch(int fd, Batch& batch, size_t plaintext, int flags, int64_t until) {
-  // If this send is cut off, the batch lives on (connection_recovery.cpp).
+  // If this send is cut off, the batch lives on (connection_recovery.cpp): in this process, or,
+  // if that is killed, where others find it.
+  Holder& mine = holder();
   uint8_t* const data = batch.give_up();
-  flight_.block = batch.block();
-  flight_.batch = arena::number_of(flight_.block, data);
+  mine.flight_block = batch.block();
+  mine.flight = data;
   flight_.at = 0;
   flight_.length = batch.length;
+  flight_.in_outbox = mine.is_shared && is_held_elsewhere(*this);
+  if (flight_.in_outbox) {
+    mine.outbox_was_used = true;
+    std::memcpy(outbox_bytes(), data, batch.length);
+  }
   const ssize_t sent = until == 0 ? send_sealed(fd, data, batch.length, flags)
                                   : send_until(fd, data, batch.length, flags, until);
   if (!keeps(writing_.lock)) {
@@ -181,7 +180,8 @@ size_t Connection::send_batch(int fd, Batch& batch, size_t plaintext, int flags,
     errno = error();
     return 0;
   }
-  flight_.batch = 0;
+  mine.flight = nullptr;
+  flight_.length = 0;
   batch.take_back(data);
   if (sent > 0 && writing_.behind_finished) push_behind_finished(fd);
   const bool may_go_on = sent >= 0 || errno == EAGAIN || errno == EINTR;
@@ -211,13 +211,14 @@ ssize_t Connection::transmit(int fd, IovCursor from, size_t length, int flags) {
   });
 }
 
-// Seals a record of a batch. 0: the connection cannot go on.
-size_t Connection::seal_next(Batch& batch, IovCursor& from, size_t length) {
-  const uint64_t sequence = writing_.state.keys.sequence;
-  const size_t sealed = engine::seal(
-      writing_.state, batch.mark, engine::ContentType::application_data, from, length, batch.end());
+// Seals a record of a batch. False: the connection cannot go on.
+bool Connection::seal_next(Batch& batch, engine::WriteState& state, IovCursor& from,
+                           size_t length) {
+  const uint64_t sequence = state.keys.sequence;
+  const size_t sealed = engine::seal(state, batch.mark, engine::ContentType::application_data, from,
+                                     length, batch.end());
   if (sealed != 0) batch.add(length, sealed, sequence);
-  return sealed;
+  return sealed != 0;
 }
 
 // Whether new data may be sealed now; if not, -1 and errno (0 = go on).
@@ -227,13 +228,13 @@ int Connection::ready_to_write(int fd, int flags, const CallDeadline& deadline) 
     errno = ECONNRESET;
     return -1;
   }
-  if (writing_.outbox.urgent() && !flush(fd, flags, deadline.of(fd))) {
+  if (outbox().urgent() && !flush(fd, flags, deadline.of(fd))) {
     if (errno == EPIPE) return static_cast<int>(broken_pipe(flags));
     return -1;
   }
   const bool owes = writing_.owes_update.load(std::memory_order_relaxed) ||
                     writing_.owes_refusal.load(std::memory_order_relaxed);
-  if ((owes && writing_.outbox.length == 0) || writing_.rekey_is_due()) pay_debts();
+  if ((owes && outbox().length == 0) || writing_.rekey_is_due()) pay_debts();
   return 0;
 }
 
@@ -251,7 +252,7 @@ ssize_t Connection::write_locked(int fd, LockResult lock, IovCursor& from, size_
   }
   if (length == 0) return writing_.ended ? broken_pipe(flags) : 0;
   const CallDeadline deadline(SO_SNDTIMEO, flags);
-  bool has_waited = writing_.outbox.urgent();
+  bool has_waited = outbox().urgent();
   if (ready_to_write(fd, flags, deadline) != 0) return -1;
   size_t total = 0;
   size_t pace = batch_plaintext;
@@ -264,19 +265,23 @@ ssize_t Connection::write_locked(int fd, LockResult lock, IovCursor& from, size_
     }
     take_deferred(batch);
     const size_t chunk = std::min(length, plaintext_room(batch, pace));
-    for (size_t left = chunk; left != 0;) {
+    engine::WriteState state;
+    bool can = take_write_state(state);
+    if (!can) return total != 0 ? static_cast<ssize_t>(total) : -1;
+    for (size_t left = chunk; can && left != 0;) {
       const size_t record = std::min(left, engine::max_plaintext);
-      if (seal_next(batch, from, record) == 0 && !exhausted(fd))
-        return total != 0 ? static_cast<ssize_t>(total) : -1;
+      can = seal_next(batch, state, from, record);
       left -= record;
     }
+    put_write_state(state);
+    if (!can && !exhausted(fd)) return total != 0 ? static_cast<ssize_t>(total) : -1;
     const int64_t until = has_waited ? deadline.of(fd) : 0;
     const size_t sent = send_batch(fd, batch, chunk, flags & (MSG_DONTWAIT | MSG_MORE), until);
     has_waited = true;
     total += sent;
     length -= sent;
     pace = std::min(2 * pace, bulk_plaintext);
-    if (sent != chunk || writing_.outbox.urgent()) break;
+    if (sent != chunk || outbox().urgent()) break;
   }
   if (total != 0) return static_cast<ssize_t>(total);
   return errno == EPIPE ? broken_pipe(flags) : -1;
@@ -284,10 +289,12 @@ ssize_t Connection::write_locked(int fd, LockResult lock, IovCursor& from, size_
 
 // Moves deferred bytes to the front of a batch, so that they go with its data.
 void Connection::take_deferred(Batch& batch) {
-  const Outbox& outbox = writing_.outbox;
-  if (outbox.length == 0) [[likely]]
+  if (writing_.outbox.length == 0) [[likely]]
     return;
-  batch.add_control(outbox.data + outbox.at, outbox.length);
+  // More than this is never deferred: who wrote otherwise has broken the stream.
+  constexpr uint32_t most_deferred = engine::max_plaintext;
+  const Outbox waiting = outbox();
+  batch.add_control(outbox_bytes() + waiting.at, std::min(waiting.length, most_deferred));
   release_outbox();
 }
 
@@ -331,7 +338,9 @@ ssize_t Connection::transmit_file_locked(int fd, int in, off_t* offset, size_t c
       break;
     }
     take_deferred(batch);
-    const size_t head = engine::plaintext_offset(writing_.state);
+    engine::WriteState state;
+    if (!take_write_state(state)) return total != 0 ? static_cast<ssize_t>(total) : -1;
+    const size_t head = engine::plaintext_offset(state);
     const size_t room = std::min(count, plaintext_room(batch, pace));
     iovec pieces[Batch::max_records];
     int used = 0;
@@ -339,7 +348,7 @@ ssize_t Connection::transmit_file_locked(int fd, int in, off_t* offset, size_t c
     for (size_t where = batch.length; asked < room; ++used) {
       const size_t record = std::min(room - asked, engine::max_plaintext);
       pieces[used] = {batch.data() + where + head, record};
-      where += engine::sealed_length(writing_.state, record);
+      where += engine::sealed_length(state, record);
       asked += record;
     }
     const ssize_t got =
@@ -350,14 +359,16 @@ ssize_t Connection::transmit_file_locked(int fd, int in, off_t* offset, size_t c
       return got;
     }
     auto left = static_cast<size_t>(got);
-    for (int i = 0; left != 0; ++i) {
+    bool can = true;
+    for (int i = 0; can && left != 0; ++i) {
       iovec piece = pieces[i];
       piece.iov_len = std::min(piece.iov_len, left);
       IovCursor from(&piece, 1);
       left -= piece.iov_len;
-      if (seal_next(batch, from, piece.iov_len) == 0 && !exhausted(fd))
-        return total != 0 ? static_cast<ssize_t>(total) : -1;
+      can = seal_next(batch, state, from, piece.iov_len);
     }
+    put_write_state(state);
+    if (!can && !exhausted(fd)) return total != 0 ? static_cast<ssize_t>(total) : -1;
     const auto chunk = static_cast<size_t>(got);
     const int64_t until = has_waited ? deadline.of(fd) : 0;
     const size_t sent = send_batch(fd, batch, chunk, 0, until);
@@ -372,7 +383,7 @@ ssize_t Connection::transmit_file_locked(int fd, int in, off_t* offset, size_t c
       lseek(in, static_cast<off_t>(sent) - got, SEEK_CUR);
       errno = saved_errno;
     }
-    if (sent != chunk || chunk < asked || writing_.outbox.urgent()) break;
+    if (sent != chunk || chunk < asked || outbox().urgent()) break;
   }
   if (offset != nullptr) *offset = at_offset;
   if (total != 0 || count == 0) return static_cast<ssize_t>(total);

@@ -46,7 +46,7 @@ bool is_quiet(int fd, bool asks, bool was_asked) {
 // Whether whoever opened the connection has sent anything but the handshake. Not
 // exact while a call is at it, but then the connection is not quiet either.
 bool Connection::was_asked() const {
-  if (reading_.state.past_tickets || rule().inbound()) return reading_.state.past_tickets;
+  if (reading_.past_tickets || rule().inbound()) return reading_.past_tickets;
   // TLS 1.2 counts the Finished message (RFC 5246 6.1).
   const engine::DirectionState& keys = writing_.state.keys;
   return keys.sequence > (keys.version == engine::Version::tls12 ? 1 : 0);
@@ -59,9 +59,10 @@ bool Connection::end_if_quiet(int fd) {
     const LockGuard reading(reading_.lock, false);
     // A reader that sleeps in the kernel has nothing either.
     if (!may_touch(reading) && reading.result() != LockResult::busy) return false;
-    if (reading.held() && reading_.inbox.data != nullptr && !reading_.inbox.drained()) return false;
+    if (reading.held() && (!open_desk() || !inbox().drained())) return false;
+    if (reading.held()) close_desk();
     const LockGuard writing(writing_.lock, false);
-    if (!may_touch(writing) || writing_.sending || writing_.outbox.urgent()) return false;
+    if (!may_touch(writing) || writing_.sending || outbox().urgent()) return false;
     writing_.drained = true;
     reading_.shut = true;
   }
@@ -79,7 +80,7 @@ void drain_quiet_connections() {
   bool more = false;
   fd_table::for_each(
       [](int fd, Slot& slot, void* context) {
-        if (slot.kind != Kind::connection) return;
+        if (slot.kind() != Kind::connection) return;
         auto& connection = static_cast<Connection&>(slot);
         if (connection.is_protected() && connection.state() != State::failed &&
             connection.rule().is_draining() && !connection.end_if_quiet(fd)) {

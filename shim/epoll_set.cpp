@@ -7,6 +7,7 @@
 
 #include "shim/epoll_registration.h"
 #include "shim/fd_table.h"
+#include "shim/log.h"
 #include "shim/real.h"
 
 namespace gaiter::shim {
@@ -24,41 +25,40 @@ SlotRef set_of(int epfd, bool create) {
   if (!guard.held()) return {};
   found = fd_table::find(epfd);
   if (found) return found;
-  void* const memory = arena::allocate(arena::Block::slot);
+  void* const memory = arena::make_set_slot();
   if (memory == nullptr) return {};
   auto* const set = new (memory) EpollSet(epfd);
   if (!fd_table::publish(epfd, *set)) {
-    set->~EpollSet();
-    arena::release(arena::Block::slot, memory);
+    arena::end_slot(memory);
     return {};
   }
   return fd_table::find(epfd);
 }
 
 // Whoever sleeps in the entry's set must get up for the deadline, if there is one.
-void mind_deadline(Registration& entry) {
-  const int64_t deadline = entry.connection->deadline();
-  if (deadline != 0 && note_deadline(*entry.set, deadline) && entry.set->waiters.load() != 0)
+void mind_deadline(const Entry& entry) {
+  const int64_t deadline = entry.connection().deadline();
+  if (deadline != 0 && note_deadline(entry.set(), deadline) && entry.set().waiters.load() != 0)
     kick(entry);
 }
 
 // The state is looked at anew, as the kernel does at ADD and MOD.
-void rearm(Registration& entry) {
-  entry.armed = true;
-  entry.pending = 0;
-  entry.told = 0;
-  Connection& connection = *entry.connection;
+void rearm(const Entry& entry) {
+  entry->armed = true;
+  entry->pending = 0;
+  entry->told = 0;
+  Connection& connection = entry.connection();
   const State state = connection.state();
   if (state == State::fresh) return;
   if (is_under_way(state)) {
     if (state == State::connecting) return;
     connection.start_clock();
     // Edges of both kinds are asked for without a wish to write.
-    if ((entry.events & (EPOLLOUT | EPOLLET)) == EPOLLOUT) connection.wants_to_speak();
+    if ((entry->events & (EPOLLOUT | EPOLLET)) == EPOLLOUT) connection.wants_to_speak();
     mind_deadline(entry);
   } else if (connection.read_hint() != Reading::Hint::nothing) {
-    entry.pending |= EPOLLIN;
-    if (state == State::failed) entry.pending |= EPOLLOUT;
+    entry->pending |= EPOLLIN;
+    if (state == State::failed) entry->pending |= EPOLLOUT;
     announce(entry);
   }
 }
@@ -78,64 +78,101 @@ int fail_with(int error) {
 
 int add(int epfd, EpollSet& set, int fd, Connection& connection, const epoll_event& event) {
   if (!allowed(event.events)) return fail_with(EINVAL);
-  Registration* const entry = make_entry();
-  if (entry == nullptr) return fail_with(ENOMEM);
-  entry->set = &set;
-  entry->connection = &connection;
-  entry->fd = fd;
-  entry->events = event.events;
-  entry->data = event.data.u64;
-  entry->translated = connection.state() != State::fresh;
-  if (add_to_kernel(*entry, epfd, entry->translated ? interest_of(*entry) : event.events) != 0) {
-    free_entry(*entry);
-    return -1;
+  Registration* const made = make_registration(set);
+  if (made == nullptr) return fail_with(ENOMEM);
+  made->connection = arena::reference_to(&connection);
+  made->fd = fd;
+  made->events = event.events;
+  made->data = event.data.u64;
+  made->translated = connection.state() != State::fresh;
+  const Entry entry(set, *made);
+  if (!entry.is_here() || !link(entry)) {
+    free_registration(set, *made);
+    log::line(
+        log::Level::warning,
+        "refused cause=local errno=ENOSPC reason=\"descriptor {} is in {} epoll sets already\"", fd,
+        Connection::most_registrations);
+    return fail_with(ENOSPC);
   }
-  link(*entry, set, connection);
-  rearm(*entry);
+  if (add_to_kernel(entry, epfd, made->translated ? interest_of(entry) : event.events) != 0) {
+    const int error = errno;
+    unlink_from_set(set, *made);
+    unlink_from_connection(connection, set, entry.number());
+    free_registration(set, *made);
+    return fail_with(error);
+  }
+  rearm(entry);
   return 0;
 }
 
-int modify(Registration& entry, const epoll_event& event) {
+int modify(const Entry& entry, const epoll_event& event) {
   // Whether a registration is exclusive is said once, at ADD.
-  if (((entry.events | event.events) & EPOLLEXCLUSIVE) != 0) return fail_with(EINVAL);
-  const uint32_t events_before = entry.events;
-  const uint64_t data_before = entry.data;
-  const bool was_kicked = entry.kicked;
-  entry.events = event.events;
-  entry.data = event.data.u64;
-  entry.kicked = false;
-  if (tell_kernel(entry, entry.translated ? interest_of(entry) : event.events) != 0) {
-    entry.events = events_before;
-    entry.data = data_before;
-    entry.kicked = was_kicked;
+  if (((entry->events | event.events) & EPOLLEXCLUSIVE) != 0) return fail_with(EINVAL);
+  const uint32_t events_before = entry->events;
+  const uint64_t data_before = entry->data;
+  const bool was_kicked = entry->kicked;
+  entry->events = event.events;
+  entry->data = event.data.u64;
+  entry->kicked = false;
+  if (tell_kernel(entry, entry->translated ? interest_of(entry) : event.events) != 0) {
+    entry->events = events_before;
+    entry->data = data_before;
+    entry->kicked = was_kicked;
     return -1;
   }
   rearm(entry);
   return 0;
 }
 
-int remove(Registration& entry, int epfd, int fd) {
+int remove(const Entry& entry, int epfd, int fd) {
   if (real::epoll_ctl(epfd, EPOLL_CTL_DEL, fd, nullptr) != 0) return -1;
-  Connection& connection = *entry.connection;
-  unlink_from_set(entry);
-  unlink_from_connection(connection, entry);
-  free_entry(entry);
+  unlink_from_set(entry.set(), entry.at());
+  unlink_from_connection(entry.connection(), entry.set(), entry.number());
+  free_registration(entry.set(), entry.at());
   return 0;
+}
+
+// Calls visit(set, registration) with each of `connection` in the sets that are here, under
+// the set's lock. Whose list this is, or the end of the connection, keeps others out.
+template <class Visit>
+void for_each_registration(Connection& connection, Visit visit) {
+  for (Registered& place : connection.registrations) {
+    const Registered known = place;
+    if (known.segment == 0) continue;
+    const SlotRef found = enter_named({known.segment, known.number}, Kind::epoll_set);
+    if (!found) continue;
+    auto& set = static_cast<EpollSet&>(*found.get());
+    const LockGuard guard(set.lock, true);
+    if (!guard.held()) continue;  // a signal handler that interrupted the holder
+    uint32_t number = known.index;
+    for (uint32_t steps = most_steps(set); steps != 0; --steps) {
+      Registration* const at = registration(set, number);
+      if (at == nullptr) break;
+      number = at->next_of_connection;
+      if (arena::resolve(at->connection) == &connection) visit(set, *at);
+    }
+  }
 }
 
 // Calls change(entry) for each registration of `connection` that is armed.
 template <class Change>
 void for_each_armed(Connection& connection, Change change) {
-  if (connection.registrations == nullptr) return;
+  if (!connection.has_registrations()) return;
   LockGuard list(connection.registrations_lock, true);
   if (!list.held()) return;
-  for (Registration* at = connection.registrations; at != nullptr; at = at->next_of_connection) {
-    LockGuard guard(at->set->lock, true);
-    if (guard.held() && at->armed) change(*at);
-  }
+  for_each_registration(connection, [&](EpollSet& set, Registration& at) {
+    const Entry entry(set, at);
+    if (entry.is_here() && at.armed) change(entry);
+  });
 }
 
 }  // namespace
+
+bool Connection::has_registrations() const {
+  for (const Registered& place : registrations)
+    if (place.segment != 0) return true;
+  return false;
+}
 
 void epoll_created(int epfd) {
   const int saved_errno = errno;
@@ -145,20 +182,31 @@ void epoll_created(int epfd) {
 
 void epoll_nest(EpollSet& set, int outer) {
   if (const SlotRef found = fd_table::find(outer);
-      found && found.get()->kind == Kind::epoll_set && found.get() != &set) {
-    const uint32_t number = arena::number_of(arena::Block::slot, &set);
-    for (auto& place : static_cast<EpollSet&>(*found.get()).inner) {
-      uint32_t seen = place.load();
-      if (seen == number || (seen == 0 && place.compare_exchange_strong(seen, number))) break;
+      found && found.get()->kind() == Kind::epoll_set && found.get() != &set) {
+    const arena::Reference name = arena::reference_to(&set);
+    auto& around = static_cast<EpollSet&>(*found.get());
+    const LockGuard guard(around.lock, true);
+    for (auto& place : around.inner) {
+      if (!guard.held() || (place.segment == name.segment && place.number == name.number)) break;
+      if (arena::resolve(place) != nullptr) continue;
+      place = name;
+      break;
     }
   }
   LockGuard guard(set.lock, true);
   set.nested.store(true);
-  for (Registration* at = set.all; guard.held() && at != nullptr; at = at->next_of_set)
-    silence(*at);
-  for (Registration* at = set.ready_head.load(); guard.held() && at != nullptr;
-       at = at->next_ready) {
-    if (!is_stale(*at)) kick(*at);
+  if (!guard.held()) return;
+  for_each_of(set, [&](Registration& at) {
+    silence(Entry(set, at));
+    return true;
+  });
+  uint32_t number = set.ready_head.load();
+  for (uint32_t steps = most_steps(set); steps != 0; --steps) {
+    Registration* const at = registration(set, number);
+    if (at == nullptr) break;
+    number = at->next_ready;
+    const Entry entry(set, *at);
+    if (!is_stale(entry)) kick(entry);
   }
 }
 
@@ -167,69 +215,70 @@ int epoll_control(int epfd, int operation, int fd, Connection& connection, epoll
   if (operation != EPOLL_CTL_DEL && (!known || event == nullptr))
     return real::epoll_ctl(epfd, operation, fd, event);
   const SlotRef found = set_of(epfd, operation == EPOLL_CTL_ADD);
-  if (!found || found.get()->kind != Kind::epoll_set)
+  if (!found || found.get()->kind() != Kind::epoll_set)
     return real::epoll_ctl(epfd, operation, fd, event);  // says EINVAL, EBADF or ENOENT
   auto& set = static_cast<EpollSet&>(*found.get());
   LockGuard list(connection.registrations_lock, true);
   LockGuard guard(set.lock, true);
   if (!list.held() || !guard.held()) return fail_with(EAGAIN);
-  Registration* const entry = find_entry(set, connection, fd);
-  if (operation == EPOLL_CTL_ADD && entry == nullptr) return add(epfd, set, fd, connection, *event);
-  if (entry == nullptr || operation == EPOLL_CTL_ADD)
+  const Entry entry = find_entry(set, connection, fd);
+  if (operation == EPOLL_CTL_ADD && !entry) return add(epfd, set, fd, connection, *event);
+  if (!entry || operation == EPOLL_CTL_ADD)
     return real::epoll_ctl(epfd, operation, fd, event);  // ENOENT, EEXIST
-  return operation == EPOLL_CTL_DEL ? remove(*entry, epfd, fd) : modify(*entry, *event);
+  return operation == EPOLL_CTL_DEL ? remove(entry, epfd, fd) : modify(entry, *event);
 }
 
 void epoll_state_changed(Connection& connection) {
-  for_each_armed(connection, [&](Registration& entry) {
+  for_each_armed(connection, [&](const Entry& entry) {
     synchronise(entry);
     const State state = connection.state();
     if (is_under_way(state)) {
       mind_deadline(entry);
       return;
     }
-    if (!connection.output_waits()) entry.pending |= EPOLLOUT;
+    if (!connection.output_waits()) entry->pending |= EPOLLOUT;
     if (connection.read_hint() != Reading::Hint::nothing) {
-      entry.pending |= EPOLLIN;
+      entry->pending |= EPOLLIN;
     } else if (!connection.kernel_drained()) {
-      entry.pending |= ask_kernel;
+      entry->pending |= ask_kernel;
     }
     announce(entry);
   });
 }
 
 void epoll_shut_down(Connection& connection) {
-  for_each_armed(connection, [&](Registration& entry) {
-    uint32_t edge = connection.output_waits() ? 0 : entry.events & EPOLLOUT;
+  for_each_armed(connection, [&](const Entry& entry) {
+    uint32_t edge = connection.output_waits() ? 0 : entry->events & EPOLLOUT;
     if (connection.read_hint() != Reading::Hint::nothing) edge |= EPOLLIN;
     if (edge == 0) return;
-    entry.pending |= edge;
+    entry->pending |= edge;
     announce(entry);
   });
 }
 
 void epoll_data_arrived(Connection& connection, const Registration* asking) {
-  for_each_armed(connection, [&](Registration& entry) {
-    if (&entry == asking || (entry.events & (EPOLLIN | EPOLLRDNORM | EPOLLRDHUP)) == 0) return;
-    if ((entry.events & EPOLLET) != 0 && entry.told >= connection.taken()) return;
-    entry.pending |= EPOLLIN;
+  for_each_armed(connection, [&](const Entry& entry) {
+    if (&entry.at() == asking || (entry->events & (EPOLLIN | EPOLLRDNORM | EPOLLRDHUP)) == 0)
+      return;
+    if ((entry->events & EPOLLET) != 0 && entry->told >= connection.taken()) return;
+    entry->pending |= EPOLLIN;
     announce(entry);
   });
 }
 
 void epoll_rest_uncounted(Connection& connection) {
-  for_each_armed(connection, [](Registration& entry) {
-    if ((entry.events & EPOLLET) == 0) return;
-    entry.told = 0;
-    entry.pending |= EPOLLIN | ask_kernel;
+  for_each_armed(connection, [](const Entry& entry) {
+    if ((entry->events & EPOLLET) == 0) return;
+    entry->told = 0;
+    entry->pending |= EPOLLIN | ask_kernel;
     announce(entry);
   });
 }
 
 void epoll_data_taken(Connection& connection) {
   connection.kicked.store(false, std::memory_order_relaxed);
-  for_each_armed(connection, [](Registration& entry) {
-    if (entry.kicked && is_stale(entry)) let_go(entry);
+  for_each_armed(connection, [](const Entry& entry) {
+    if (entry->kicked && is_stale(entry)) let_go(entry);
   });
 }
 
@@ -238,77 +287,60 @@ void epoll_outbox_waits(Connection& connection) { for_each_armed(connection, syn
 bool epoll_adopt(Connection& connection) {
   LockGuard list(connection.registrations_lock, true);
   if (!list.held()) return false;
-  for (Registration* at = connection.registrations; at != nullptr; at = at->next_of_connection) {
-    LockGuard guard(at->set->lock, true);
-    if (!guard.held()) return false;
-    at->translated = fd_table::leads_to(at->fd, connection);
-    if (!at->translated) continue;  // of a number that was closed: beyond reach for ever
-    if (tell_kernel(*at, interest_of(*at)) != 0) {
+  bool done = true;
+  for_each_registration(connection, [&](EpollSet& set, Registration& at) {
+    const Entry entry(set, at);
+    if (!done || !entry.is_here()) return;
+    at.translated = fd_table::leads_to(at.fd, connection);
+    if (!at.translated) return;  // of a number that was closed: beyond reach for ever
+    if (tell_kernel(entry, interest_of(entry)) != 0) {
       // Exclusive ones cannot be changed, only made anew.
-      const int epfd = fd_table::number_for(*at->set, at->set->fd);
-      if (errno != EINVAL || real::epoll_ctl(epfd, EPOLL_CTL_DEL, at->fd, nullptr) != 0 ||
-          add_to_kernel(*at, epfd, interest_of(*at)) != 0) {
-        return false;
-      }
+      const int epfd = fd_table::number_for(set, set.fd);
+      done = errno == EINVAL && real::epoll_ctl(epfd, EPOLL_CTL_DEL, at.fd, nullptr) == 0 &&
+             add_to_kernel(entry, epfd, interest_of(entry)) == 0;
     }
-    rearm(*at);
-  }
-  return true;
+    if (done) rearm(entry);
+  });
+  return done;
 }
 
 void epoll_give_back(Connection& connection) {
   const int saved_errno = errno;
   LockGuard list(connection.registrations_lock, true);
   if (!list.held()) return;
-  for (Registration* at = connection.registrations; at != nullptr; at = at->next_of_connection) {
-    LockGuard guard(at->set->lock, true);
-    if (!guard.held()) continue;
-    at->translated = false;
-    at->kicked = false;
-    tell_kernel(*at, at->events & ~uint32_t{EPOLLEXCLUSIVE});
-  }
+  for_each_registration(connection, [&](EpollSet& set, Registration& at) {
+    const Entry entry(set, at);
+    if (!entry.is_here()) return;
+    at.translated = false;
+    at.kicked = false;
+    tell_kernel(entry, at.events & ~uint32_t{EPOLLEXCLUSIVE});
+  });
   errno = saved_errno;
 }
 
-// Nobody can enter the connection any more, so that nobody but us changes its
-// list; its sets are there as long as it is in them (epoll_end).
+// Nobody can enter the connection any more, so that nobody but us changes its list.
 void epoll_forget(Connection& connection) {
-  while (Registration* const entry = connection.registrations) {
-    LockGuard guard(entry->set->lock, true);
-    unlink_from_set(*entry);
-    connection.registrations = entry->next_of_connection;
-    free_entry(*entry);
-  }
+  for_each_registration(connection, [&](EpollSet& set, Registration& at) {
+    unlink_from_set(set, at);
+    free_registration(set, at);
+  });
 }
 
+// Of a set that others have too the registrations stay. Its connections name it until then, in
+// vain: its segment's name is never used again.
 void epoll_end(EpollSet& set) {
-  for (int patience = 10'000;;) {
-    SlotRef hold;
-    Connection* connection;
-    {
-      LockGuard guard(set.lock, true);
-      if (set.all == nullptr) break;
-      connection = set.all->connection;
-      if (enter(*connection)) hold = SlotRef(connection);
-    }
-    if (!hold) {  // it is ending, and about to leave by itself
-      // Unless who was about to end it has been killed: then memory is what it costs.
-      if (--patience == 0) return;
-      sched_yield();
-      continue;
-    }
-    LockGuard list(connection->registrations_lock, true);
-    LockGuard guard(set.lock, true);
-    for (Registration* at = connection->registrations; at != nullptr; at = at->next_of_connection) {
-      if (at->set != &set) continue;
-      unlink_from_set(*at);
-      unlink_from_connection(*connection, *at);
-      free_entry(*at);
-      break;
+  if (descriptors(set) == 0) {
+    const LockGuard guard(set.lock, true);
+    for (uint32_t left = most_steps(set); guard.held() && left != 0; --left) {
+      Registration* const at = registration(set, set.all);
+      if (at == nullptr) break;
+      const Entry entry(set, *at);
+      unlink_from_set(set, *at);
+      if (entry.is_here()) unlink_from_connection(entry.connection(), set, entry.number());
     }
   }
-  set.~EpollSet();
-  arena::release(arena::Block::slot, &set);
+  set.holder().begin(Kind::epoll_set);
+  arena::end_slot(&set);
 }
 
 void epoll_after_fork_in_child() { new (&creating) Lock; }

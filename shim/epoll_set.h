@@ -9,9 +9,13 @@
 // sleeps in the kernel is woken by the socket itself, which becomes of interest
 // for writing for a moment (a kick).
 //
-// Sets and registrations lie in the arena, as the kernel's set is shared over
-// fork(2). Locks are taken in this order: a connection's reading and writing, its
-// registrations_lock, a set's lock.
+// Sets and registrations lie in the arena, as the kernel's set is shared over fork(2): a
+// set has a segment of its own, with its registrations, which name each other by numbers
+// within it and their connections as members name slots to each other. Whatever is there
+// may have been written by anybody who has the set: no number is used unchecked, no
+// list followed further than there are registrations. Of a connection that this process
+// has not, the program is told what the kernel tells. Locks are taken in this order: a connection's
+// reading and writing, its registrations_lock, a set's lock.
 #pragma once
 
 #include <sys/epoll.h>
@@ -26,30 +30,28 @@ namespace gaiter::shim {
 
 class EpollSet;
 
-// One socket in one set. Guarded by the set's lock.
+// One socket in one set. Guarded by the set's lock. Numbers are those of registrations, from 1.
 struct Registration {
-  uint32_t arena_link;
   uint32_t generation;  // of this memory: events of an earlier owner are known by it
-  EpollSet* set;
-  Connection* connection;  // nullptr = free
-  uint64_t data;           // the program's
-  uint32_t events;         // the program's
-  uint32_t kernel_events;  // as the kernel has them; 0 = its one-shot has fired
-  uint32_t pending;        // edges to report that the kernel will not
-  uint32_t awaited;        // the epoll_await that is about to look, since the kernel told
-  uint64_t told;           // Connection::arrived() at the last edge
-  int fd;                  // as registered
-  uint32_t round;          // the epoll_await that reported it last,
-  uint32_t place;          // and where in its result
-  bool queued;             // in the set's ready list
-  bool armed;              // EPOLLONESHOT has not fired
-  bool translated;         // the kernel has our token and events
-  bool kicked;             // EPOLLOUT was added to wake a waiter
-  Registration* next_of_connection;
-  Registration *previous_ready, *next_ready;
-  Registration *previous_of_set, *next_of_set;
+  uint32_t next_free;
+  arena::Reference connection;  // segment 0 = free
+  uint64_t data;                // the program's
+  uint32_t events;              // the program's
+  uint32_t kernel_events;       // as the kernel has them; 0 = its one-shot has fired
+  uint32_t pending;             // edges to report that the kernel will not
+  uint32_t awaited;             // the epoll_await that is about to look, since the kernel told
+  uint64_t told;                // Connection::arrived() at the last edge
+  int fd;                       // as registered
+  uint32_t round;               // the epoll_await that reported it last,
+  uint32_t place;               // and where in its result
+  Flag queued;                  // in the set's ready list
+  Flag armed;                   // EPOLLONESHOT has not fired
+  Flag translated;              // the kernel has our token and events
+  Flag kicked;                  // EPOLLOUT was added to wake a waiter
+  uint32_t previous_ready, next_ready;
+  uint32_t previous_of_set, next_of_set;
+  uint32_t next_of_connection;  // in the same set, under another number
 };
-static_assert(sizeof(Registration) <= arena::registration_size);
 
 class EpollSet : public Slot {
  public:
@@ -58,20 +60,22 @@ class EpollSet : public Slot {
   const int fd;  // as first seen
   Lock lock;
   std::atomic<uint32_t> waiters{0};  // threads asleep in the kernel
-  std::atomic<bool> nested{false};   // a member of another epoll set
-  std::atomic<bool> polled{false};   // poll or select looks at it
-  std::atomic<bool> crowded{false};  // the kernel's events left the news no room
+  AtomicFlag nested{false};          // a member of another epoll set
+  AtomicFlag polled{false};          // poll or select looks at it
+  AtomicFlag crowded{false};         // the kernel's events left the news no room
   std::atomic<uint32_t> rounds{0};
-  std::atomic<Registration*> ready_head{nullptr};
-  Registration* ready_tail = nullptr;
-  Registration* all = nullptr;
+  std::atomic<uint32_t> ready_head{0};
+  uint32_t ready_tail = 0;
+  uint32_t all = 0;
+  uint32_t free_head = 0;
+  std::atomic<uint32_t> touched{0};               // registrations ever used; those above are virgin
   std::atomic<int64_t> next_deadline{INT64_MAX};  // of the handshakes in the set
-  // Sets that are members of this one, by their slots' numbers, to end their
-  // handshakes in time. More than these are not seen to while the program sleeps here.
+  // Sets that are members of this one, to end their handshakes in time, under `lock`. More
+  // than these are not seen to while the program sleeps here.
   static constexpr int known_inner = 32;
-  std::atomic<uint32_t> inner[known_inner]{};
+  arena::Reference inner[known_inner]{};
 };
-static_assert(sizeof(EpollSet) <= arena::slot_size);
+static_assert(sizeof(EpollSet) <= arena::page_size);
 
 // A new epoll descriptor: known from the start, so that its duplicates are, and
 // so that nobody sleeps in it unseen when the first socket of ours comes in.

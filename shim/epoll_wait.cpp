@@ -36,39 +36,40 @@ struct Harvest {
 // A registration as it was under the set's lock, and a hold on its socket: what
 // is needed to look at the socket with the set unlocked.
 struct Look {
-  Registration* entry = nullptr;
-  SlotRef hold;
-  Connection* connection = nullptr;
+  Entry entry;
+  uint32_t number = 0;
   int fd = -1;
   uint32_t wanted = 0;
   uint32_t pending = 0;
   uint64_t arrived = 0;  // of which an edge tells
 
   uint32_t ready(uint32_t kernel) {
-    const uint32_t visible = connection->ready(fd, wanted, kernel, entry);
-    if ((wanted & EPOLLET) != 0 && (visible & EPOLLIN) != 0) arrived = connection->arrived(fd);
+    const uint32_t visible = entry.connection().ready(fd, wanted, kernel, &entry.at());
+    if ((wanted & EPOLLET) != 0 && (visible & EPOLLIN) != 0)
+      arrived = entry.connection().arrived(fd);
     return visible;
   }
 };
 
-bool take_look(Registration& entry, const Harvest& harvest, Look& look) {
-  entry.awaited = 0;
+bool take_look(Entry entry, const Harvest& harvest, Look& look) {
+  entry->awaited = 0;
   // A one-shot that fired in this very round may still gain events.
-  if (!entry.armed && entry.round != harvest.round) return false;
-  if (!enter(*entry.connection)) return false;
-  look.entry = &entry;
-  look.hold = SlotRef(entry.connection);
-  look.connection = entry.connection;
-  look.fd = fd_table::number_for(*entry.connection, entry.fd);
-  look.wanted = entry.events;
-  look.pending = std::exchange(entry.pending, 0);
+  if (!entry->armed && entry->round != harvest.round) return false;
+  if (!entry.is_here()) return false;
+  look.fd = fd_table::number_for(entry.connection(), entry->fd);
+  look.wanted = entry->events;
+  look.pending = std::exchange(entry->pending, 0);
+  look.entry = std::move(entry);
   return look.fd >= 0;
 }
 
 // Where in the result the entry already is; -1: nowhere. Should another thread
 // have reported it since, the program's data must tell.
 int place_of(const Registration& entry, const Harvest& harvest) {
-  if (entry.round == harvest.round) return static_cast<int>(entry.place);
+  if (entry.round == harvest.round) {
+    const uint32_t place = entry.place;
+    return place < static_cast<uint32_t>(harvest.count) ? static_cast<int>(place) : -1;
+  }
   if (harvest.set.rounds.load(std::memory_order_relaxed) == harvest.round) return -1;
   for (int i = 0; i < harvest.count; ++i) {
     if (harvest.events[i].data.u64 == entry.data) return i;
@@ -77,16 +78,16 @@ int place_of(const Registration& entry, const Harvest& harvest) {
 }
 
 // The kernel has interest of ours in the socket beside the program's.
-void drop_kick(Registration& entry, bool still_readable) {
-  if (!entry.kicked || (still_readable && (entry.events & EPOLLET) == 0 &&
-                        entry.set->nested.load(std::memory_order_relaxed))) {
+void drop_kick(const Entry& entry, bool still_readable) {
+  if (!entry->kicked || (still_readable && (entry->events & EPOLLET) == 0 &&
+                         entry.set().nested.load(std::memory_order_relaxed))) {
     return;
   }
-  entry.kicked = false;
+  entry->kicked = false;
 }
 
-void rearm_one_shot(Registration& entry) {
-  if ((entry.kernel_events & EPOLLONESHOT) != 0) tell_kernel(entry, interest_of(entry));
+void rearm_one_shot(const Entry& entry) {
+  if ((entry->kernel_events & EPOLLONESHOT) != 0) tell_kernel(entry, interest_of(entry));
 }
 
 // A kick that was left to the kernel: room in the socket is an edge of it, and brings up
@@ -100,14 +101,15 @@ bool is_echo(const Registration& entry, const Look& look, uint32_t visible) {
 // Reports what is visible, if the registration is still there and armed, and
 // does what the kernel does on a report. Needs the set's lock.
 void report(Harvest& harvest, const Look& look, uint32_t visible, bool from_kernel) {
-  Registration& entry = *look.entry;
+  const Entry& known = look.entry;
+  Registration& entry = known.at();
   EpollSet& set = harvest.set;
-  if (entry.set != &set || entry.connection != look.connection) return;
+  if (arena::resolve(entry.connection) != &known.connection()) return;
   if ((visible & Connection::ask_again) != 0) {
     harvest.ask_again = true;
     if ((entry.events & EPOLLET) != 0) {  // its edge must not be lost
       entry.pending |= ask_kernel | EPOLLOUT;
-      enqueue(entry);
+      enqueue(set, entry);
     }
   }
   visible &= entry.events | always_reported;
@@ -120,11 +122,11 @@ void report(Harvest& harvest, const Look& look, uint32_t visible, bool from_kern
     return;
   }
   if (!entry.armed) return;
-  drop_kick(entry, visible != 0);
-  synchronise(entry);
+  drop_kick(known, visible != 0);
+  synchronise(known);
   if (visible == 0) {
     // The kernel disarmed a one-shot for an event that is none.
-    if (from_kernel) rearm_one_shot(entry);
+    if (from_kernel) rearm_one_shot(known);
     return;
   }
   if (place >= 0) {
@@ -141,13 +143,13 @@ void report(Harvest& harvest, const Look& look, uint32_t visible, bool from_kern
       entry.armed = false;
       entry.kernel_events = 0;
     } else {
-      disarm(entry);
+      disarm(known);
     }
   } else if ((entry.events & EPOLLET) == 0) {
-    enqueue(entry);  // level: to be looked at again by the next wait
+    enqueue(set, entry);  // level: to be looked at again by the next wait
     if (set.nested.load(std::memory_order_relaxed) &&
-        look.connection->read_hint() != Reading::Hint::nothing) {
-      kick(entry);  // and to be seen by the outer set
+        known.connection().read_hint() != Reading::Hint::nothing) {
+      kick(known);  // and to be seen by the outer set
     }
   }
 }
@@ -156,15 +158,16 @@ void report(Harvest& harvest, const Look& look, uint32_t visible, bool from_kern
 bool next_news(Harvest& harvest, const Registration*& last, Look& look, bool& ended) {
   LockGuard guard(harvest.set.lock, true);
   if (!guard.held()) return false;
-  if (last == nullptr) last = harvest.set.ready_tail;
-  while (!ended) {
+  if (last == nullptr) last = registration(harvest.set, harvest.set.ready_tail);
+  for (uint32_t steps = most_steps(harvest.set); !ended && steps != 0; --steps) {
     if (harvest.count == harvest.room) return false;
-    Registration* const entry = dequeue(harvest.set);
-    if (entry == nullptr) return false;
-    ended = entry == last;
-    if (is_stale(*entry)) {
-      let_go(*entry);
-    } else if (take_look(*entry, harvest, look)) {
+    Registration* const at = dequeue(harvest.set);
+    if (at == nullptr) return false;
+    ended = at == last;
+    Entry entry(harvest.set, *at);
+    if (is_stale(entry)) {
+      let_go(entry);
+    } else if (take_look(std::move(entry), harvest, look)) {
       return true;
     } else {
       look = {};
@@ -175,7 +178,7 @@ bool next_news(Harvest& harvest, const Registration*& last, Look& look, bool& en
 
 // What the kernel says of one socket, in poll(2)'s bits.
 uint32_t ask_about(const Look& look) {
-  pollfd one{look.fd, static_cast<short>(look.connection->kernel_interest(look.wanted)), 0};
+  pollfd one{look.fd, static_cast<short>(look.entry.connection().kernel_interest(look.wanted)), 0};
   return real::poll(&one, 1, 0) > 0 ? static_cast<uint16_t>(one.revents) : 0;
 }
 
@@ -183,7 +186,8 @@ uint32_t ask_about(const Look& look) {
 // `alone`: the kernel was not asked before, and may find no room afterwards.
 void collect_news(Harvest& harvest, bool alone) {
   const Registration* last = nullptr;
-  for (bool ended = false; !ended;) {
+  uint32_t looks = most_steps(harvest.set) + 1;
+  for (bool ended = false; !ended && looks != 0; --looks) {
     Look look;
     if (!next_news(harvest, last, look, ended)) return;
     uint32_t kernel = 0;
@@ -232,6 +236,18 @@ void await_looks(const Harvest& harvest, int first, int count) {
   }
 }
 
+// A connection of another process, which shares the set: as the kernel has it.
+void report_foreign(Harvest& harvest, const Registration& at, uint32_t kernel) {
+  const uint32_t visible = kernel & (at.events | always_reported);
+  if (visible == 0) {  // what only Gaiter's part in that process asked for
+    harvest.ask_again = true;
+    return;
+  }
+  epoll_event& slot = harvest.events[harvest.count++];
+  slot.events = visible;
+  slot.data.u64 = at.data;
+}
+
 // Takes the kernel's events, up to the room that is left, for the program's.
 int collect_from_kernel(Harvest& harvest, int epfd, int64_t limit, const sigset_t* mask) {
   const int first = harvest.count;
@@ -244,14 +260,17 @@ int collect_from_kernel(Harvest& harvest, int epfd, int64_t limit, const sigset_
       continue;
     }
     Look look;
-    Registration* const entry = from_token(event.data.u64, harvest.set);
-    if (entry == nullptr) continue;
     {
       LockGuard guard(harvest.set.lock, true);
-      if (!guard.held() || from_token(event.data.u64, harvest.set) != entry ||
-          !take_look(*entry, harvest, look)) {
+      if (!guard.held()) continue;
+      Registration* const at = from_token(event.data.u64, harvest.set);
+      if (at == nullptr) continue;
+      Entry entry(harvest.set, *at);
+      if (!entry.is_here()) {
+        report_foreign(harvest, *at, event.events);
         continue;
       }
+      if (!take_look(std::move(entry), harvest, look)) continue;
     }
     uint32_t kernel = event.events | (look.pending & EPOLLOUT);
     if ((look.pending & ask_kernel) != 0) kernel |= EPOLLIN;
@@ -278,13 +297,9 @@ class Waiter {
 // are rare, and their handshakes end when their own sets are asked).
 template <class Visit>
 void for_each_inner(EpollSet& set, Visit visit) {
-  for (const auto& number : set.inner) {
-    const uint32_t seen = number.load(std::memory_order_relaxed);
-    if (seen == 0) continue;
-    auto* const slot = static_cast<Slot*>(arena::at(arena::Block::slot, seen));
-    if (!enter(*slot)) continue;
-    const SlotRef hold(slot);
-    if (slot->kind == Kind::epoll_set) visit(static_cast<EpollSet&>(*slot));
+  for (const arena::Reference& name : set.inner) {
+    const SlotRef inner = enter_named(name, Kind::epoll_set);
+    if (inner) visit(static_cast<EpollSet&>(*inner.get()));
   }
 }
 
@@ -307,7 +322,7 @@ int wait(Harvest& harvest, int epfd, int64_t deadline, const sigset_t* mask) {
   const Waiter waiter(harvest.set);
   if (harvest.ask_again)
     deadline = std::min(deadline, process::now() + tick);
-  else if (harvest.set.ready_head.load() != nullptr)
+  else if (epoll_has_news(harvest.set))
     return collect_from_kernel(harvest, epfd, 0, mask);
   return collect_from_kernel(harvest, epfd, std::min(deadline, handshakes_end(harvest.set)), mask);
 }
@@ -319,31 +334,29 @@ void epoll_expire(EpollSet& set) {
   const int64_t now = process::now();
   if (now < set.next_deadline.load()) return;
   set.next_deadline.store(forever);
-  Registration* at = nullptr;
-  for (;;) {
-    SlotRef hold;
-    Connection* connection = nullptr;
+  for (uint32_t looks = most_steps(set); looks != 0; --looks) {
+    Entry due;
     int fd = -1;
     {
       LockGuard guard(set.lock, true);
       if (!guard.held()) return;
-      for (at = set.all; at != nullptr; at = at->next_of_set) {
-        const State state = at->connection->state();
-        const int64_t deadline = at->connection->deadline();
-        if (!is_under_way(state) || deadline == 0) continue;
+      for_each_of(set, [&](Registration& at) {
+        Entry entry(set, at);
+        if (!entry.is_here()) return true;
+        const int64_t deadline = entry.connection().deadline();
+        if (!is_under_way(entry.connection().state()) || deadline == 0) return true;
         if (deadline > now) {
           note_deadline(set, deadline);
-        } else if ((fd = fd_table::number_for(*at->connection, at->fd)) >= 0 &&
-                   enter(*at->connection)) {
-          connection = at->connection;
-          hold = SlotRef(connection);
-          break;
+          return true;
         }
-      }
+        fd = fd_table::number_for(entry.connection(), at.fd);
+        if (fd >= 0) due = std::move(entry);
+        return fd < 0;
+      });
     }
-    if (connection == nullptr) return;
-    const Progress progress = connection->step(fd);
-    if (is_under_way(connection->state()) && connection->deadline() <= now) {
+    if (!due) return;
+    const Progress progress = due.connection().step(fd);
+    if (is_under_way(due.connection().state()) && due.connection().deadline() <= now) {
       // Somebody else is at it: soon again, for this and those behind it.
       if (progress != Progress::failed) note_deadline(set, now + 100 * tick);
       return;
@@ -365,7 +378,7 @@ int epoll_await(EpollSet& set, int epfd, epoll_event* events, int room, int64_t 
     const bool asked = news && !news_first;
     if (asked && collect_from_kernel(harvest, epfd, 0, mask) < 0) return -1;
     if (news) collect_news(harvest, news_first);
-    if (asked && harvest.count == room) set.crowded.store(set.ready_head.load() != nullptr);
+    if (asked && harvest.count == room) set.crowded.store(set.ready_head.load() != 0);
     const bool more = asked ? harvest.count == 0 && deadline != 0 : harvest.count != room;
     const int64_t limit = harvest.count == 0 ? drain_before_sleep(deadline) : deadline;
     if (more && wait(harvest, epfd, limit, mask) < 0)
@@ -383,12 +396,18 @@ int epoll_await(EpollSet& set, int epfd, epoll_event* events, int room, int64_t 
 }
 
 bool epoll_has_news(EpollSet& set) {
-  if (set.ready_head.load(std::memory_order_relaxed) == nullptr) return false;
+  if (set.ready_head.load(std::memory_order_relaxed) == 0) return false;
   LockGuard guard(set.lock, true);
   if (!guard.held()) return false;
-  while (Registration* const first = set.ready_head.load()) {
-    if (first->armed && !is_stale(*first)) return true;
-    let_go(*dequeue(set));
+  for (uint32_t steps = most_steps(set) + 1; steps != 0; --steps) {
+    Registration* const first = registration(set, set.ready_head.load());
+    if (first != nullptr) {
+      const Entry entry(set, *first);
+      if (first->armed && !is_stale(entry)) return true;
+    }
+    Registration* const dropped = dequeue(set);
+    if (dropped == nullptr) return false;
+    if (const Entry entry(set, *dropped); entry.is_here()) let_go(entry);
   }
   return false;
 }

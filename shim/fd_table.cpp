@@ -96,10 +96,8 @@ SlotRef refused() {
   return enter(*present) ? SlotRef(present) : SlotRef();
 }
 
-uint32_t number_of(const Slot& slot) { return arena::number_of(arena::Block::slot, &slot); }
-Slot* slot_of(uint32_t entry) {
-  return static_cast<Slot*>(arena::at(arena::Block::slot, entry & number_mask));
-}
+uint32_t number_of(const Slot& slot) { return arena::number_of(&slot); }
+Slot* slot_of(uint32_t entry) { return static_cast<Slot*>(arena::at(entry & number_mask)); }
 uint32_t entry_of(const Slot& slot, bool close_on_exec) {
   return number_of(slot) | (close_on_exec ? goes_with_exec : 0);
 }
@@ -173,8 +171,13 @@ bool publish(int fd, Slot& slot, bool close_on_exec) {
   std::atomic<uint32_t>* const entry = entry_for(fd, true);
   if (entry == nullptr) return false;
   const LockGuard guard(gate, true);
-  hold(slot);
-  entry->store(entry_of(slot, close_on_exec), std::memory_order_release);
+  Slot* kept = &slot;
+  // A fork since it was made: the child has the memory, and is not to see what comes.
+  if (slot.kind() == Kind::connection && !arena::is_open(&slot) && slot.references().load() == 0)
+    kept = static_cast<Connection&>(slot).move_to_new_memory();
+  if (kept == nullptr) return false;
+  hold(*kept);
+  entry->store(entry_of(*kept, close_on_exec), std::memory_order_release);
   raise_top(fd);
   return true;
 }
@@ -286,20 +289,25 @@ void for_each_entry(Visit visit) {
 void freeze_for_fork() {
   if (process::is_unannounced()) meet_new_process();
   frozen = gate.acquire(true);
+  arena::before_fork();
   expected_child = 0;
   if (top.load() < 0) return;  // nothing is shared: no memory is spent on a family
   expected_child = family::expect_child();
   for_each_entry([](int, auto&, uint32_t number) {
     Slot& slot = *slot_of(number);
-    hold(slot, expected_child);
-    if (slot.kind == Kind::connection) static_cast<Connection&>(slot).expect_company();
+    hold_for(slot, expected_child);
+    if (slot.kind() == Kind::connection) static_cast<Connection&>(slot).expect_company();
   });
 }
 
-void thaw_in_parent() { gate.release(frozen); }
+void thaw_in_parent() {
+  arena::after_fork_in_parent();
+  gate.release(frozen);
+}
 
 void thaw_in_child() {
   new (&gate) Lock;
+  arena::after_fork_in_child();
   changes_here = 0;
   if (top.load() < 0) return;
   family::become_child();
@@ -307,6 +315,8 @@ void thaw_in_child() {
   // it went: a TCP socket that is there is taken for ours.
   const int saved_errno = errno;
   for_each_entry([](int fd, auto& entry, uint32_t number) {
+    if (Slot& slot = *slot_of(number); slot.kind() == Kind::connection)
+      static_cast<Connection&>(slot).forget_desks();
     if ((number & changing) == 0) return;
     const bool still_there = is_tcp(fd);
     entry.store(still_there ? number & ~changing : 0);
@@ -319,7 +329,7 @@ namespace {
 
 // Whether `fd`, inherited, still leads where the parent's entry says.
 bool is_what_it_was(int fd, const Slot& slot) {
-  switch (slot.kind) {
+  switch (slot.kind()) {
     case Kind::connection:
       return static_cast<const Connection&>(slot).is_socket(fd);
     case Kind::epoll_set:
@@ -342,9 +352,14 @@ void adopt_unannounced() {
     Slot* const slot = slot_of(number);
     const SlotRef present(enter(*slot) ? slot : nullptr);
     if (present && (number & changing) == 0 && is_what_it_was(fd, *slot)) {
-      hold(*slot);
+      hold_inherited(*slot);
+      if (slot->kind() != Kind::connection) return;
+      auto& connection = static_cast<Connection&>(*slot);
+      connection.forget_desks();
+      connection.expect_company();
       return;
     }
+    slot->references().fetch_sub(Slot::descriptor);
     const SlotRef stand_in = is_tcp(fd) ? refused() : SlotRef();
     entry.store(stand_in ? number_of(*stand_in.get()) : 0);
     if (stand_in) hold(*stand_in.get());

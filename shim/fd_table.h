@@ -36,7 +36,7 @@ bool leads_to(int fd, const Slot& slot);
 int number_for(const Slot& slot, int fd);
 
 // Puts `slot` behind `fd` (which has none) and counts the descriptor. False if
-// there is no memory for the entry.
+// there is no memory for the entry. A new connection may lie elsewhere then: find().
 [[nodiscard]] bool publish(int fd, Slot& slot, bool close_on_exec = false);
 
 // A protected connection's FD_CLOEXEC as the program wishes it: the kernel always

@@ -1,8 +1,9 @@
-// What this process alone knows of a connection.
+// What this process alone knows of a slot.
 //
-// The connection itself lies in memory that it shares with other processes, of which one
-// may lie. So what decides whether bytes are sealed, by which rule, and for whom, is here:
-// private memory, found by the slot's address, of which a fork child has a copy.
+// The slot itself lies in memory that it shares with other processes, of which one may lie.
+// So what it is, how long it is used here, what decides whether bytes are sealed, by which
+// rule, and for whom, is here: private memory, found by the slot's address, of which a fork
+// child has a copy.
 #pragma once
 
 #include <atomic>
@@ -14,17 +15,28 @@
 namespace gaiter::shim {
 
 class ActiveRule;
+struct ReadDesk;
 enum class ClearText : uint8_t;
 enum class State : uint8_t;
 
+enum class Kind : uint8_t { connection, epoll_set, relay_end };
+
 struct Holder {
+  // This process's descriptors in the upper half, its operations in the lower. A slot without a
+  // descriptor cannot be entered any more; at 0 it is over here.
+  std::atomic<uint64_t> references{0};
+
   std::atomic<ActiveRule*> rule{nullptr};
   std::atomic<void*> part{nullptr};  // Connection::PrivatePart
   engine::HighWater mark;            // under the lock of Writing
   // Absolute; when the handshake must be done. 0 = no clock runs.
   std::atomic<int64_t> deadline{0};
   std::atomic<uint64_t> cookie{0};  // SO_COOKIE; 0 = not protected yet
+  ReadDesk* desk = nullptr;         // under the lock of Reading
+  uint8_t* flight = nullptr;        // the batch that is being sent, under the lock of Writing
   std::atomic<int> error{0};        // of State::failed
+  std::atomic<Kind> kind{};
+  arena::Block flight_block{};
   // The furthest state that was ever seen. Shared memory may say more, and never less.
   std::atomic<State> seen{};
   std::atomic<ClearText> clear{};             // what is still possible
@@ -35,8 +47,18 @@ struct Holder {
   std::atomic<bool> is_foreign{false};
   // Connected in clear by this process, as the policy has it.
   std::atomic<bool> passed{false};
-  // A fork has shared it while it was fresh: somebody else may connect it.
+  // A fork has shared it: what is left in a desk must lie where others find it.
+  std::atomic<bool> is_shared{false};
+  // And it was fresh then: somebody else may connect it.
   std::atomic<bool> others_may_connect{false};
+  const void* asking = nullptr;  // the epoll registration for which data is read ahead
+  bool keeps_desk = false;       // over a fork
+  bool outbox_is_warm = false, inbox_is_warm = false;  // their pages are kept
+  bool outbox_was_used = false, inbox_was_used = false;
+
+  // For another slot in the same place. Who holds an outdated number may look at `references`,
+  // which is 0 and stays so.
+  void begin(Kind what);
 };
 static_assert(sizeof(Holder) <= arena::record_size);
 

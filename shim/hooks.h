@@ -53,6 +53,9 @@ class Protected {
   Connection* connection_;
 };
 
+// A filter on system calls is about to be set (hooks_privilege.cpp).
+void prepare_for_filter();
+
 // The bytes that an iovec names, or -1 with EFAULT, EINVAL or EMSGSIZE as the
 // kernel has it.
 ssize_t total_length(const iovec* iov, size_t count);

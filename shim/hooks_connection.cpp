@@ -145,8 +145,7 @@ int adopt_accepted(int fd, Address& remote, int flags) {
     real::close(fd);
     return fail_with(ENOMEM);
   }
-  if (decision.verdict == Verdict::protect && has_stream(fd, *connection) &&
-      move_to_relay(fd) != 0) {
+  if (decision.verdict == Verdict::protect && fd <= 2 && move_to_relay(fd) != 0) {
     const int error = errno;
     hook_close(fd);
     return fail_with(error);

@@ -25,7 +25,8 @@ constinit std::atomic<bool> shared_out[RLIM_NLIMITS]{};
 bool concerns_memory(int resource) { return resource == RLIMIT_AS || resource == RLIMIT_DATA; }
 
 rlim_t own_share(int resource) {
-  return private_memory + (resource == RLIMIT_AS ? arena::reserved() + names::reserved() : 0);
+  return private_memory +
+         (resource == RLIMIT_AS ? arena::reserved() + names::reserved() : arena::private_size());
 }
 
 rlim_t with(rlim_t limit, rlim_t share) {

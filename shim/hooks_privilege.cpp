@@ -3,12 +3,14 @@
 // Who calls listen(2) has read the keys by then. A listener that came with exec
 // (Dovecot's login processes, socket activation) was not listened on here: its keys
 // are read at the last moment at which they can be.
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 
+#include "shim/arena.h"
 #include "shim/decision.h"
 #include "shim/hooks.h"
 #include "shim/names.h"
@@ -75,7 +77,10 @@ class UserChange {
     uid_t now[3];
     getresuid(&now[0], &now[1], &now[2]);
     const auto is_lost = [&](uid_t id) { return std::ranges::find(now, id) == std::end(now); };
-    if (std::ranges::any_of(before_, is_lost)) names::give_up();
+    if (std::ranges::any_of(before_, is_lost)) {
+      names::give_up();
+      arena::give_up_rest();
+    }
     return result;
   }
 
@@ -84,6 +89,13 @@ class UserChange {
 };
 
 }  // namespace
+
+void prepare_for_filter() {
+  if (process::memory_is_borrowed()) return;
+  names::give_up();
+  arena::prepare_for_filter();
+}
+
 }  // namespace gaiter::shim
 
 using namespace gaiter::shim;
@@ -97,6 +109,17 @@ int hook_chroot(const char* path) {
   read_keys();
   const int result = real::chroot(path);
   if (result == 0 && !process::memory_is_borrowed()) names::give_up();
+  return result;
+}
+
+int hook_prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d) {
+  if (option == PR_SET_SECCOMP) prepare_for_filter();
+  return real::prctl(option, a, b, c, d);
+}
+
+int hook_capset(void* header, const void* data) {
+  const int result = real::capset(header, data);
+  if (result == 0 && !process::memory_is_borrowed()) arena::give_up_rest();
   return result;
 }
 

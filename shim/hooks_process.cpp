@@ -1,4 +1,5 @@
 // Hooks: processes come and go, and go past libc.
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <unistd.h>
 
@@ -193,6 +194,15 @@ long hook_syscall(long number, long a, long b, long c, long d, long e, long f) {
     case SYS_epoll_wait:
       return hook_epoll_wait(fd, pointer<epoll_event>(b), static_cast<int>(c), static_cast<int>(d));
 #endif
+    case SYS_prctl:
+      return hook_prctl(static_cast<int>(a), static_cast<unsigned long>(b),
+                        static_cast<unsigned long>(c), static_cast<unsigned long>(d),
+                        static_cast<unsigned long>(e));
+    case SYS_seccomp:
+      if (a == SECCOMP_SET_MODE_STRICT || a == SECCOMP_SET_MODE_FILTER) prepare_for_filter();
+      break;
+    case SYS_capset:
+      return hook_capset(pointer<void>(a), pointer<void>(b));
     case SYS_chroot:
       return hook_chroot(pointer<char>(a));
     case SYS_setuid:

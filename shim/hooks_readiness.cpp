@@ -112,7 +112,7 @@ int select_by_poll(int count, fd_set* const (&sets)[3], int64_t deadline, const 
 class WatchedSet {
  public:
   explicit WatchedSet(int epfd) : slot_(fd_table::find(epfd)) {}
-  explicit operator bool() const { return slot_ && slot_.get()->kind == Kind::epoll_set; }
+  explicit operator bool() const { return slot_ && slot_.get()->kind() == Kind::epoll_set; }
   EpollSet& operator*() const { return static_cast<EpollSet&>(*slot_.get()); }
 
  private:
@@ -192,7 +192,7 @@ int hook_epoll_ctl(int set, int operation, int fd, epoll_event* event) {
   const SlotRef slot = fd_table::find(fd);
   Connection* const connection = as_connection(slot);
   if (connection == nullptr) {
-    if (slot && slot.get()->kind == Kind::epoll_set && operation == EPOLL_CTL_ADD)
+    if (slot && slot.get()->kind() == Kind::epoll_set && operation == EPOLL_CTL_ADD)
       epoll_nest(static_cast<EpollSet&>(*slot.get()), set);
     return real::epoll_ctl(set, operation, fd, event);
   }

@@ -122,6 +122,15 @@ LockResult Lock::acquire(bool wait_for_parked, const Lock* const* frame) {
   return result;
 }
 
+LockResult Lock::try_acquire() {
+  uint64_t expected = 0;
+  held_locks::add(this, nullptr);
+  if (word_.compare_exchange_strong(expected, own_identity(), std::memory_order_acquire))
+    return LockResult::acquired;
+  held_locks::remove(this);
+  return is_own(expected) ? LockResult::reentered : LockResult::busy;
+}
+
 LockResult Lock::acquire_as_call(int64_t until, const Lock* const* frame) {
   const uint64_t self = own_identity();
   uint64_t expected = 0;

@@ -38,6 +38,9 @@ class Lock {
   // nullptr if there is none. Never allocates.
   LockResult acquire(bool wait_for_parked, const Lock* const* frame = nullptr);
 
+  // As acquire(), but waits for nobody: `busy` if another thread has it.
+  LockResult try_acquire();
+
   // As acquire(true), but as a blocking system call waits: until `until`
   // (process::now(); INT64_MAX = for ever), a signal handler, or cancellation.
   LockResult acquire_as_call(int64_t until, const Lock* const* frame);

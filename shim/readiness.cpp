@@ -37,7 +37,7 @@ short before(const pollfd& wanted, pollfd& asked, int64_t& limit) {
   if (wanted.fd < 0 || !fd_table::has(wanted.fd)) return 0;
   const SlotRef slot = fd_table::find(wanted.fd);
   if (!slot) return 0;
-  if (slot.get()->kind == Kind::epoll_set) {
+  if (slot.get()->kind() == Kind::epoll_set) {
     auto& set = static_cast<EpollSet&>(*slot.get());
     set.polled.store(true);
     epoll_expire(set);
@@ -45,7 +45,7 @@ short before(const pollfd& wanted, pollfd& asked, int64_t& limit) {
     return epoll_has_news(set) ? static_cast<short>(wanted.events & (POLLIN | POLLRDNORM))
                                : short{0};
   }
-  if (slot.get()->kind != Kind::connection) return 0;
+  if (slot.get()->kind() != Kind::connection) return 0;
   auto& connection = static_cast<Connection&>(*slot.get());
   const uint32_t visible = connection.ready(wanted.fd, bits(wanted.events), 0);
   asked.events = static_cast<short>(connection.kernel_interest(bits(wanted.events)));

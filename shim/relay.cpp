@@ -90,7 +90,7 @@ int move_to_relay(int fd) {
   RelayEnd* const end = RelayEnd::make(fd);
   Numbers numbers{slot.get(), start_relay(fd), 0, end};
   if (numbers.end < 0 || end == nullptr) {
-    arena::release(arena::Block::slot, end);
+    if (end != nullptr) end_slot(*end);
     if (numbers.end >= 0) real::close(numbers.end);
     return -1;
   }
@@ -115,7 +115,7 @@ void relay_inherited() {
   if (process::memory_is_borrowed()) return;  // what is to live on was moved by dup2
   fd_table::for_each(
       [](int fd, Slot& slot, void*) {
-        if (slot.kind != Kind::connection) return;
+        if (slot.kind() != Kind::connection) return;
         auto& connection = static_cast<Connection&>(slot);
         if (!connection.is_protected() || fd_table::close_on_exec(fd)) return;
         if (fd > 2 && !is_sole_holder(slot)) return;

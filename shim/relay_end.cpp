@@ -108,7 +108,7 @@ RelayEnd* RelayEnd::known(int fd) {
   if (cookie == 0) return nullptr;
   for (const Known& known : latest) {
     if (known.cookie != cookie) continue;
-    void* const memory = arena::allocate(arena::Block::slot);
+    void* const memory = arena::make_slot();
     if (memory == nullptr) return nullptr;
     auto* const end = new (memory) RelayEnd;
     end->local = known.local;
@@ -119,7 +119,7 @@ RelayEnd* RelayEnd::known(int fd) {
 }
 
 RelayEnd* RelayEnd::make(int fd) {
-  void* const memory = arena::allocate(arena::Block::slot);
+  void* const memory = arena::make_slot();
   if (memory == nullptr) return nullptr;
   auto* const end = new (memory) RelayEnd;
   addresses_of(fd, end->local, end->remote);

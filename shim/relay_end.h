@@ -38,8 +38,8 @@ struct RelayEnd : Slot {
 static_assert(sizeof(RelayEnd) <= arena::slot_size);
 
 inline const RelayEnd* as_relay_end(const SlotRef& slot) {
-  return slot && slot.get()->kind == Kind::relay_end ? static_cast<const RelayEnd*>(slot.get())
-                                                     : nullptr;
+  return slot && slot.get()->kind() == Kind::relay_end ? static_cast<const RelayEnd*>(slot.get())
+                                                       : nullptr;
 }
 
 // As getsockname(2) and getpeername(2) give `address` to a caller.

@@ -25,6 +25,7 @@
 #include "shim/fd_table.h"
 #include "shim/live.h"
 #include "shim/orphan.h"
+#include "shim/portable.h"
 #include "shim/process.h"
 #include "shim/real.h"
 #include "shim/relay_loop.h"
@@ -33,9 +34,11 @@ namespace gaiter::shim::relay_nursery {
 
 namespace {
 
-// Who is to be relayed, with the connection's descriptor and the pair's end.
+// Who is to be relayed: all of the connection, whose memory is younger than the nursery. With
+// its descriptor and the pair's end.
 struct Request {
-  uint32_t slot;
+  Portable connection;
+  PortableBytes bytes;
 };
 constexpr size_t passed = 2;
 
@@ -99,17 +102,18 @@ void be_impatient(int fd) {
 // The request on `asked` and its descriptors. False: it is not one.
 bool receive(int asked, Request& request, std::array<int, passed>& fds) {
   Control control{};
-  iovec piece{&request, sizeof request};
+  iovec pieces[2] = {{&request.connection, sizeof request.connection},
+                     {request.bytes.data.get(), PortableBytes::room}};
   msghdr message{};
-  message.msg_iov = &piece;
-  message.msg_iovlen = 1;
+  message.msg_iov = pieces;
+  message.msg_iovlen = 2;
   message.msg_control = control.room;
   message.msg_controllen = sizeof control.room;
   const ssize_t got = real::recvmsg(asked, &message, MSG_CMSG_CLOEXEC);
   const cmsghdr* const part = CMSG_FIRSTHDR(&message);
   if (part == nullptr || part->cmsg_type != SCM_RIGHTS) return false;
   const size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-  if (count != passed || got != sizeof request) {
+  if (count != passed || got < static_cast<ssize_t>(sizeof request.connection)) {
     for (size_t i = 0; i < count; ++i) {
       int fd;
       std::memcpy(&fd, CMSG_DATA(part) + i * sizeof fd, sizeof fd);
@@ -118,16 +122,8 @@ bool receive(int asked, Request& request, std::array<int, passed>& fds) {
     return false;
   }
   std::memcpy(fds.data(), CMSG_DATA(part), sizeof fds);
+  request.bytes.length = static_cast<size_t>(got) - sizeof request.connection;
   return true;
-}
-
-// The connection that a request names, if `fd` is its socket.
-SlotRef requested(const Request& request, int fd) {
-  if (request.slot == 0 || request.slot > arena::handed_out(arena::Block::slot)) return {};
-  auto* const slot = static_cast<Slot*>(arena::at(arena::Block::slot, request.slot));
-  SlotRef found(enter(*slot) ? slot : nullptr);
-  const Connection* const connection = as_connection(found);
-  return connection != nullptr && connection->is_socket(fd) ? std::move(found) : SlotRef();
 }
 
 // Who is at the other end; nobody if that cannot be known.
@@ -143,17 +139,18 @@ bool is_mine(int asked) { return peer_of(asked).uid == geteuid(); }
 // Forks the relay that is asked for, and answers. The one who asks holds the connection
 // until then.
 void answer(int asked) {
-  Request request{};
+  Request request;
   std::array<int, passed> fds{-1, -1};
   bool forked = false;
   be_impatient(asked);
   if (is_mine(asked) && receive(asked, request, fds)) {
     const auto [fd, end] = fds;
-    if (const SlotRef slot = requested(request, fd)) {
+    if (live::rule_numbered(request.connection.rule) != nullptr) {
       const pid_t relay = real::fork();
       if (relay == 0) {
         family::join();
-        if (!fd_table::publish(fd, *slot.get())) real::_exit(1);
+        Connection* const connection = Connection::unpack(request.connection, request.bytes);
+        if (connection == nullptr || !fd_table::publish(fd, *connection)) real::_exit(1);
         real::send(asked, "", 1, MSG_NOSIGNAL);  // from now on it holds the connection
         run_relay(fd, end);
       }
@@ -223,13 +220,14 @@ bool is_nursery(int fd) {
   return peer.pid == nursery.credentials.pid && peer.uid == nursery.credentials.uid;
 }
 
-bool ask(int to, const Request& request, int fd, int end) {
+bool ask(int to, Request& request, int fd, int end) {
   const std::array<int, passed> fds{fd, end};
   Control control{};
-  iovec piece{const_cast<Request*>(&request), sizeof request};
+  iovec pieces[2] = {{&request.connection, sizeof request.connection},
+                     {request.bytes.data.get(), request.bytes.length}};
   msghdr message{};
-  message.msg_iov = &piece;
-  message.msg_iovlen = 1;
+  message.msg_iov = pieces;
+  message.msg_iovlen = 2;
   message.msg_control = control.room;
   message.msg_controllen = sizeof control.room;
   cmsghdr* const part = CMSG_FIRSTHDR(&message);
@@ -259,9 +257,15 @@ void prepare_for(uid_t user) {
 // Root may fork.
 bool exists() { return nursery.length != 0 && geteuid() != 0; }
 
+bool hand_over(Connection& connection, int to, int fd, int end) {
+  Request request;
+  return connection.move_elsewhere(request.connection, request.bytes,
+                                   [&] { return ask(to, request, fd, end); });
+}
+
 bool fork_relay(int fd, int end) {
   const SlotRef slot = fd_table::find(fd);
-  const Connection* const connection = as_connection(slot);
+  Connection* const connection = as_connection(slot);
   const int saved_errno = errno;
   if (nursery.length == 0 || connection == nullptr || process::memory_is_borrowed()) return false;
   // A handshake is in this process's memory, and so is a rule that came later.
@@ -270,7 +274,7 @@ bool fork_relay(int fd, int end) {
   if (to < 0) return false;
   be_impatient(to);
   const bool done = real::connect(to, address(), nursery.length) == 0 && is_nursery(to) &&
-                    ask(to, Request{arena::number_of(arena::Block::slot, slot.get())}, fd, end);
+                    hand_over(*connection, to, fd, end);
   real::close(to);
   if (!done) errno = saved_errno;
   return done;

@@ -1,44 +1,45 @@
 // What stands behind a descriptor in the table (a connection, an epoll set, ...),
-// counted by the descriptors that lead to it (in all processes) and by the
-// operations under way.
+// counted by the descriptors that lead to it and by the operations under way.
+//
+// How long it is there for this process is counted privately (Holder). How many descriptors
+// the whole family has is counted in shared memory, and decides no more than who says goodbye.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 #include <utility>
 
+#include "shim/holder.h"
+
 namespace gaiter::shim {
 
-enum class Kind : uint8_t { connection, epoll_set, relay_end };
-
 struct Slot {
-  // Its memory may still be looked at by who holds an outdated number: `references` is 0
-  // before and stays so, but is never written as if nobody read it.
-  explicit Slot(Kind what) : kind(what) { references().store(0, std::memory_order_relaxed); }
+  explicit Slot(Kind what) { holder().begin(what); }
 
-  uint32_t arena_link = 0;  // the arena's, while the slot is free
-  const Kind kind;
-  // Descriptors in the upper half, operations in the lower. A slot without a
-  // descriptor cannot be entered any more; at 0 it is free.
-  std::atomic_ref<uint64_t> references() const { return std::atomic_ref(references_); }
-  // Whose the descriptors are: member (family.h) << 32 | count. Descriptors of more
-  // members than this are counted, but nobody can give them back for a dead one.
-  static constexpr int known_holders = 8;
+  Holder& holder() const { return *static_cast<Holder*>(arena::record_of(this)); }
+  Kind kind() const { return holder().kind.load(std::memory_order_relaxed); }
+  std::atomic<uint64_t>& references() const { return holder().references; }
+
+  // Of all processes.
+  std::atomic<uint32_t> descriptors_of_all{0};
+  // Whose they are: member (family.h) << 32 | count. Descriptors of more members than this are
+  // counted, but nobody can give them back for a dead one.
+  static constexpr int known_holders = 7;
   std::atomic<uint64_t> holders[known_holders]{};
 
   static constexpr uint64_t descriptor = uint64_t{1} << 32;
   static constexpr uint64_t operation = 1;
-
- private:
-  alignas(std::atomic_ref<uint64_t>::required_alignment) mutable uint64_t references_;
 };
 
-// Ends a slot whose references reached 0 (connection.cpp).
+// Ends, for this process, a slot whose references reached 0 (connection.cpp).
 void end_slot(Slot& slot);
 
-// One more descriptor of `member`, or of this process.
-void hold(Slot& slot, uint32_t member);
+// One more descriptor of this process.
 void hold(Slot& slot);
+// One of `member`, a child that is about to be.
+void hold_for(Slot& slot, uint32_t member);
+// Of a child that inherited it where nobody counted.
+void hold_inherited(Slot& slot);
 
 // This process's descriptor is closed.
 void give_up(Slot& slot);
@@ -47,14 +48,13 @@ void give_up(Slot& slot);
 // members that are gone off the count.
 bool is_last_descriptor(Slot& slot);
 
+// Whether another process has one, as far as is known.
+bool is_held_elsewhere(const Slot& slot);
+
 // All descriptors that `member`, which is not this process or has ended, held.
 void forget_holder(Slot& slot, uint32_t member);
 
-// Ends the slots that only members hold which were killed, or execute other programs.
-// Now and then: when there are twice as many slots as at the last time.
-void collect_abandoned_slots();
-
-inline bool enter(Slot& slot) {
+inline bool enter(const Slot& slot) {
   uint64_t seen = slot.references().load(std::memory_order_relaxed);
   do {
     if (seen < Slot::descriptor) return false;
@@ -69,6 +69,9 @@ inline void leave(Slot& slot, uint64_t what = Slot::operation) {
 }
 
 inline uint32_t descriptors(const Slot& slot) {
+  return slot.descriptors_of_all.load(std::memory_order_relaxed);
+}
+inline uint32_t descriptors_here(const Slot& slot) {
   return static_cast<uint32_t>(slot.references().load(std::memory_order_relaxed) >> 32);
 }
 
@@ -91,5 +94,8 @@ class SlotRef {
  private:
   Slot* slot_ = nullptr;
 };
+
+// The slot that another member named in shared memory, entered; empty if it is not here.
+SlotRef enter_named(arena::Reference reference, Kind kind);
 
 }  // namespace gaiter::shim

@@ -63,7 +63,7 @@ void end_process() {
   int64_t now = process::now();
   fd_table::for_each(
       [](int fd, Slot& slot, void* context) {
-        if (slot.kind != Kind::connection) return;
+        if (slot.kind() != Kind::connection) return;
         auto& connection = static_cast<Connection&>(slot);
         if (!connection.is_protected()) return;
         if (is_last_descriptor(slot)) connection.part(fd, *static_cast<int64_t*>(context));

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -51,11 +52,10 @@ void threads_never_get_the_same_block(void**) {
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([&clashes, t] {
       for (int i = 0; i < 20'000; ++i) {
-        auto* const block =
-            static_cast<std::atomic<int>*>(arena::allocate(arena::Block::registration));
+        auto* const block = static_cast<std::atomic<int>*>(arena::allocate(arena::Block::batch));
         block[1].store(t);
         if (block[1].load() != t) ++clashes;
-        arena::release(arena::Block::registration, block);
+        arena::release(arena::Block::batch, block);
       }
     });
   }
@@ -63,12 +63,108 @@ void threads_never_get_the_same_block(void**) {
   assert_int_equal(clashes.load(), 0);
 }
 
-void numbers_lead_back_to_their_blocks(void**) {
-  void* const block = arena::allocate(arena::Block::slot);
-  const uint32_t number = arena::number_of(arena::Block::slot, block);
-  assert_int_not_equal(number, 0);
-  assert_ptr_equal(arena::at(arena::Block::slot, number), block);
-  arena::release(arena::Block::slot, block);
+void numbers_lead_back_to_their_slots(void**) {
+  std::set<void*> slots;
+  for (int i = 0; i < 1000; ++i) {
+    void* const slot = arena::make_slot();
+    assert_non_null(slot);
+    assert_true(slots.insert(slot).second);
+    const uint32_t number = arena::number_of(slot);
+    assert_true(number != 0 && number < 1u << 30);
+    assert_ptr_equal(arena::at(number), slot);
+    assert_ptr_equal(arena::resolve(arena::reference_to(slot)), slot);
+    std::memset(slot, i, arena::slot_size);
+    std::memset(arena::record_of(slot), i, arena::record_size);
+  }
+  int i = 0;
+  for (void* const slot : slots) {
+    // Nobody's memory is another's.
+    const auto* const bytes = static_cast<const uint8_t*>(slot);
+    assert_int_equal(bytes[0], bytes[arena::slot_size - 1]);
+    arena::outbox_of(slot)[arena::bulk_size - 1] = arena::inbox_of(slot)[0] = 1;
+    if (++i % 100 == 0) assert_int_equal(arena::outbox_of(slot)[0], 0);
+    std::memset(arena::record_of(slot), 0, arena::record_size);
+    arena::end_slot(slot);
+  }
+}
+
+void a_name_of_what_is_not_here_leads_nowhere(void**) {
+  void* const slot = arena::make_slot();
+  const arena::Reference name = arena::reference_to(slot);
+  const uint32_t numbers[] = {0, 1, name.number | 7, name.number ^ 0x3fff'0000, UINT32_MAX};
+  for (const uint32_t number : numbers) assert_null(arena::resolve({name.segment, number}));
+  for (const uint64_t segment : {uint64_t{0}, name.segment + 1, UINT64_MAX})
+    assert_null(arena::resolve({segment, name.number}));
+  arena::end_slot(slot);
+}
+
+bool is_mapped(const void* address) {
+  unsigned char residence;
+  const auto page = reinterpret_cast<uintptr_t>(address) & ~uintptr_t{4095};
+  int pipe_ends[2];
+  if (pipe(pipe_ends) != 0) std::abort();
+  const bool readable = write(pipe_ends[1], reinterpret_cast<const void*>(page), 1) == 1;
+  close(pipe_ends[0]);
+  close(pipe_ends[1]);
+  return readable && mincore(reinterpret_cast<void*>(page), 1, &residence) == 0;
+}
+
+// What is made after a fork lies where the child has nothing, and goes when it is over.
+void a_fork_ends_what_is_shared(void**) {
+  Connection* const before = fresh();
+  assert_true(fd_table::publish(20, *before));
+  int told[2];
+  assert_int_equal(pipe(told), 0);
+  fd_table::freeze_for_fork();
+  const pid_t child = fork();
+  if (child == 0) {
+    process::after_fork_in_child();
+    fd_table::thaw_in_child();
+    const void* later[2];
+    if (read(told[0], later, sizeof later) != sizeof later) _exit(1);
+    _exit(!is_mapped(before) || is_mapped(later[0]) || is_mapped(later[1]) ? 2 : 0);
+  }
+  fd_table::thaw_in_parent();
+  Connection* const after = fresh();
+  assert_true(fd_table::publish(21, *after));
+  assert_true(is_mapped(after));
+  const void* const later[2] = {after, arena::outbox_of(after)};
+  assert_int_equal(write(told[1], static_cast<const void*>(later), sizeof later), sizeof later);
+  int status;
+  assert_int_equal(waitpid(child, &status, 0), child);
+  assert_int_equal(status, 0);
+  assert_true(fd_table::forget(20));
+  assert_false(is_mapped(before));
+  assert_true(fd_table::forget(21));
+}
+
+// A connection that was made but not entered when the fork came moves out of what it shares.
+void a_fork_before_the_entry_shares_nothing(void**) {
+  Connection* const made = fresh();
+  fd_table::freeze_for_fork();
+  fd_table::thaw_in_parent();
+  assert_true(fd_table::publish(22, *made));
+  const SlotRef found = fd_table::find(22);
+  assert_true(found.get() != made);
+  assert_true(arena::is_open(found.get()));
+  assert_true(fd_table::forget(22));
+}
+
+void who_gives_up_rights_keeps_only_what_it_holds(void**) {
+  std::vector<Connection*> made;
+  for (int i = 0; i < 40; ++i) {
+    made.push_back(fresh());
+    assert_true(fd_table::publish(100 + i, *made.back()));
+  }
+  fd_table::freeze_for_fork();
+  fd_table::thaw_in_parent();
+  for (int i = 1; i < 40; ++i) assert_true(fd_table::forget(100 + i));
+  arena::give_up_rest();
+  assert_true(is_mapped(made.front()));
+  assert_true(is_mapped(arena::inbox_of(made.front())));
+  assert_false(is_mapped(made.back()));
+  assert_false(is_mapped(arena::inbox_of(made[1])));
+  assert_true(fd_table::forget(100));
 }
 
 void publish_and_withdraw(int fd) {
@@ -114,7 +210,7 @@ void look_ups_race_with_close_and_reuse(void**) {
   std::thread reader([&] {
     while (!done) {
       const SlotRef slot = fd_table::find(11);
-      if (slot && slot.get()->kind != Kind::connection) std::abort();
+      if (slot && slot.get()->kind() != Kind::connection) std::abort();
     }
   });
   for (int i = 0; i < 50'000; ++i) {
@@ -236,7 +332,11 @@ int main() {
   const CMUnitTest tests[] = {
       cmocka_unit_test(blocks_are_distinct_and_come_back),
       cmocka_unit_test(threads_never_get_the_same_block),
-      cmocka_unit_test(numbers_lead_back_to_their_blocks),
+      cmocka_unit_test(numbers_lead_back_to_their_slots),
+      cmocka_unit_test(a_name_of_what_is_not_here_leads_nowhere),
+      cmocka_unit_test(a_fork_ends_what_is_shared),
+      cmocka_unit_test(a_fork_before_the_entry_shares_nothing),
+      cmocka_unit_test(who_gives_up_rights_keeps_only_what_it_holds),
       cmocka_unit_test(an_entry_comes_and_goes),
       cmocka_unit_test(impossible_numbers_have_no_entry),
       cmocka_unit_test(an_operation_keeps_a_slot_whose_descriptor_is_gone),
