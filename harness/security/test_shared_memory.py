@@ -25,10 +25,10 @@ def talk(connection):
             connection.sendall(data)
     except OSError:
         pass
-first = socket.create_connection(("localhost", port), timeout=20)
+first = socket.create_connection(("localhost", port), timeout=150)
 first.sendall(b"hello")
 threading.Thread(target=talk, args=(first,), daemon=True).start()
-second = socket.create_connection(("localhost", port), timeout=40)
+second = socket.create_connection(("localhost", port), timeout=150)
 for _ in range(int(sys.argv[3])):
     second.sendall(data)
     got = b""
@@ -64,9 +64,9 @@ def test_a_child_that_writes_over_all_it_shares(processes, ports, relay, server_
     wire = relay(port, [SECRET.encode(), MARKER])
     client_side.outbound(wire.port)
     done = processes.run([peers.PYTHON, "-I", "-c", CLIENT, wire.port, SECRET, 300],
-                         environment=client_side.environment(), timeout=60)
+                         environment=client_side.environment(), timeout=200)
     assert done.text == "echoed\n"
-    assert server.wait(20) == 0, server.describe()
+    assert server.wait(60) == 0, server.describe()
     assert f"served {300 * len(SECRET)}".encode() in server.output()
     assert wire.found() is None
 

@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { page = 4096, most_pages = 4096 };
@@ -95,6 +96,9 @@ static void use(int fd) {
   send(fd, marker, sizeof marker, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
+// A lock that is lied about is waited for, but not for ever: what was slow is left alone then.
+static int was_slow(time_t since) { return time(NULL) - since > 2; }
+
 int main(int count, char** words) {
   if (count < 4) return 2;
   const int listener = socket(AF_INET, SOCK_STREAM, 0), yes = 1;
@@ -124,6 +128,7 @@ int main(int count, char** words) {
   event.data.fd = b;
   epoll_ctl(set, EPOLL_CTL_ADD, b, &event);
   long served = 0;
+  int a_is_slow = 0, set_is_slow = 0;
   for (ssize_t got; (got = read(b, bytes, sizeof bytes)) > 0; served += got) {
     for (ssize_t at = 0; at < got;) {
       const ssize_t sent = write(b, bytes + at, (size_t)(got - at));
@@ -133,10 +138,16 @@ int main(int count, char** words) {
       }
       at += sent;
     }
-    if (!looks) {
+    const time_t before = time(NULL);
+    if (!looks && !a_is_slow) {
       use(a);
+      a_is_slow = was_slow(before);
+    }
+    if (!looks && !set_is_slow) {
+      const time_t now = time(NULL);
       struct epoll_event events[4];
       epoll_wait(set, events, 4, 0);
+      set_is_slow = was_slow(now);
     }
   }
   int status = 0;
