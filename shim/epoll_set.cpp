@@ -142,8 +142,11 @@ void for_each_registration(Connection& connection, Visit visit) {
     const SlotRef found = enter_named({known.segment, known.number}, Kind::epoll_set);
     if (!found) continue;
     auto& set = static_cast<EpollSet&>(*found.get());
+    // Of one whose lock was lost nothing is waited for again: it is its other holders' now.
+    if (set.holder().is_foreign.load(std::memory_order_relaxed)) continue;
     const LockGuard guard(set.lock, true);
-    if (!guard.held()) continue;  // a signal handler that interrupted the holder
+    if (guard.result() == LockResult::lost) set.holder().is_foreign = true;
+    if (!guard.held()) continue;  // or a signal handler that interrupted the holder
     uint32_t number = known.index;
     for (uint32_t steps = most_steps(set); steps != 0; --steps) {
       Registration* const at = registration(set, number);
