@@ -95,18 +95,27 @@ help:  ## this list
 
 # ---- packages: only what is missing, nothing when all are there ----
 
+# A fresh machine updates itself when one logs in: apt's locks are waited for, ten minutes at most.
 define install_packages
 @missing=$$(for p in $(1); do \
     dpkg-query -W -f='$${db:Status-Status}' $$p 2>/dev/null | grep -q '^installed$$' || echo $$p; done); \
   if [ -n "$$missing" ]; then echo "installing:" $$missing; \
-    apt-get update -qq && \
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; fi
+    $(apt_update) && \
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+      -o DPkg::Lock::Timeout=600 $$missing >/dev/null; fi
 endef
+
+# `apt-get update` has no option to wait for the lock of its lists.
+apt_update = { tries=120; until said=$$(LC_ALL=C apt-get update -qq 2>&1); do \
+    case $$said in *"Could not get lock"*) ;; *) tries=0;; esac; \
+    [ $$tries -gt 0 ] || { echo "$$said" >&2; exit 1; }; \
+    [ $$tries -lt 120 ] || echo "waiting for apt's lock, which another process holds"; \
+    tries=$$((tries - 1)); sleep 5; done; }
 
 build/unpacked/%:
 	@rm -rf $@.fetched $@.partial; mkdir -p $@.fetched
 	@cd $@.fetched && { apt-get download -qq $* 2>/dev/null || \
-	  { apt-get update -qq && apt-get download -qq $*; }; }
+	  { $(apt_update) && apt-get download -qq $*; }; }
 	@dpkg-deb -x $@.fetched/$*_*.deb $@.partial && rm -r $@.fetched && mv $@.partial $@
 
 deps:  ## install the packages that the build needs
