@@ -80,7 +80,7 @@ SHIM_OBJECTS = $(call objects,shim)
 CLI_OBJECTS = $(call objects,cli)
 UNIT_TESTS = $(patsubst tests/%.cpp,$B/tests/%,$(wildcard tests/test_*.cpp))
 
-.PHONY: api-check valgrind tsan all help deps demo-deps test-deps bench-deps demo test unit harness lint format bench bench-compare install clean
+.PHONY: attack api-check valgrind tsan all help deps demo-deps test-deps bench-deps demo test unit harness lint format bench bench-compare install clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -235,6 +235,10 @@ unit: test-deps  ## build and run the unit tests (SANITIZE=address,undefined for
 harness: test-deps  ## run the end-to-end tests against real programs
 	@$(MAKE) --no-print-directory -j2 binaries $(HARNESS_BINARIES)
 	$(PYTHON) -m pytest -q -n 4 -p no:cacheprovider harness
+
+attack: test-deps  ## every attack that is known, against the built library (also a part of `make test`)
+	@$(MAKE) --no-print-directory -j2 binaries $(HARNESS_BINARIES)
+	$(PYTHON) -m pytest -q -n 4 -p no:cacheprovider harness/security
 
 test: test-deps  ## everything: build, unit tests plain and sanitized, end-to-end tests
 	@$(MAKE) --no-print-directory -j2 --output-sync binaries run-unit
