@@ -22,9 +22,7 @@ using policy::Setting;
 using policy::Tls;
 using enum Finding::Severity;
 
-bool is_protected(const Rule& rule) {
-  return rule.settings.tls == Tls::required || rule.settings.tls == Tls::optional;
-}
+bool is_protected(const Rule& rule) { return policy::may_protect(rule.settings); }
 
 void check_reachable(const Policy& policy, Findings& findings) {
   for (const policy::Unreachable& found : policy::find_unreachable(policy.rules())) {
@@ -90,9 +88,10 @@ void check_exceptions(const Policy& policy, Findings& findings) {
   for (const Rule& rule : policy.rules()) {
     if (rule.settings.until && *rule.settings.until <= now) {
       findings.push_back(about(warning, policy, rule, Setting::until,
-                               fmt::format("until = \"{}\" has come: the rule is tls = "
-                                           "\"required\", mode = \"enforce\" now; say so",
-                                           day_text(*rule.settings.until))));
+                               fmt::format("until = \"{}\" has come: the rule is tls = \"{}\", "
+                                           "mode = \"enforce\" now; say so",
+                                           day_text(*rule.settings.until),
+                                           to_string(policy::tls_at(rule.settings, now)))));
     } else if (rule.settings.mode == policy::Mode::monitor && is_protected(rule)) {
       findings.push_back(
           about(note, policy, rule, Setting::mode,

@@ -226,18 +226,23 @@ Explanation explanation_of(const policy::Policy& policy, const Connection& conne
   }
   if (explanation.rule == nullptr) return explanation;
   explanation.settings = policy.effective(*explanation.rule);
-  if (explanation.rule->settings.tls != policy::Tls::off &&
-      explanation.rule->settings.tls != policy::Tls::block) {
+  if (policy::may_protect(explanation.rule->settings))
     explanation.certificates = certificates_of(*explanation.rule, keyring);
-  }
   return explanation;
 }
 
 // What an exception turned into when its day came.
-bool is_over(const Rule& rule) {
+struct Now {
+  policy::Tls tls;
+  policy::Mode mode;
+  bool is_over;  // differs from what the rule says
+};
+
+Now now_of(const Rule& rule) {
   const auto now = std::chrono::system_clock::now();
-  return policy::tls_at(rule.settings, now) != rule.settings.tls ||
-         policy::mode_at(rule.settings, now) != rule.settings.mode;
+  const policy::Tls tls = policy::tls_at(rule.settings, now);
+  const policy::Mode mode = policy::mode_at(rule.settings, now);
+  return {tls, mode, tls != rule.settings.tls || mode != rule.settings.mode};
 }
 
 std::string without_rule(const policy::Policy& policy) {
@@ -260,7 +265,9 @@ void print_text(const Explanation& explanation, const policy::Policy& policy) {
   const Rule* rule = explanation.rule;
   if (rule != nullptr) {
     out += fmt::format("rule {} ({})\n", policy::quote(rule->name), place_of(*rule));
-    if (is_over(*rule)) out += "its `until` has come: tls = \"required\", mode = \"enforce\"\n";
+    if (const Now now = now_of(*rule); now.is_over)
+      out += fmt::format("its `until` has come: tls = \"{}\", mode = \"{}\"\n",
+                         policy::to_string(now.tls), policy::to_string(now.mode));
   } else {
     out += fmt::format("no rule is for this connection: {}\n", without_rule(policy));
   }
@@ -292,10 +299,19 @@ Object rule_object(const Rule& rule) {
   return {{"name", rule.name}, {"file", rule.file}, {"line", int64_t{rule.line}}};
 }
 
+// The rule with what holds now, if `until` has changed that.
+Object rule_with_now(const Rule& rule) {
+  Object object = rule_object(rule);
+  if (const Now now = now_of(rule); now.is_over)
+    object.push_back({"now", Object{{"tls", std::string(policy::to_string(now.tls))},
+                                    {"mode", std::string(policy::to_string(now.mode))}}});
+  return object;
+}
+
 void print_object(const Explanation& explanation, const policy::Policy& policy) {
   Object object;
   if (explanation.rule != nullptr)
-    object.push_back({"rule", rule_object(*explanation.rule)});
+    object.push_back({"rule", rule_with_now(*explanation.rule)});
   else
     object.push_back({"unmatched", std::string(policy::to_string(policy.unmatched()))});
   std::vector<Object> earlier;

@@ -22,7 +22,7 @@ std::expected<PolicyUse, policy::Error> PolicyUse::of(const keyring::Keyring& ke
       policy->keyring().empty() ? keyring::default_path() : keyring::expand_path(policy->keyring());
   if (!path || !same_place(*path, keyring.path())) return use;
   for (const policy::Rule& rule : policy->rules()) {
-    if (rule.settings.tls == policy::Tls::off || rule.settings.tls == policy::Tls::block) continue;
+    if (!policy::may_protect(rule.settings)) continue;
     Needs& needs = use.needs_.emplace_back(rule.name, rule.settings.certificates);
     for (const policy::SniEntry& entry : rule.settings.sni) {
       needs.labels.insert(needs.labels.end(), entry.labels.begin(), entry.labels.end());

@@ -54,8 +54,7 @@ std::string place_of(const policy::Rule& rule) {
 }
 
 std::string certificates_text(const policy::Rule& rule) {
-  const policy::Tls tls = rule.settings.tls;
-  if (tls == policy::Tls::off || tls == policy::Tls::block) return "none";
+  if (!policy::may_protect(rule.settings)) return "none";
   std::vector<std::string> labels;
   for (const std::string& label : rule.settings.certificates)
     labels.push_back(label.empty() ? "default" : label);

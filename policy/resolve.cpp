@@ -18,9 +18,7 @@ class Resolver {
     apply_profile();
     choose_certificate();
     check_exception();
-    if (settings_.tls == Tls::off || settings_.tls == Tls::block) {
-      if (!settings_.until) return;  // nothing below is ever used
-    }
+    if (!may_protect(settings_)) return;  // nothing below is ever used
     check_versions();
     check_suites();
     if (server_) {

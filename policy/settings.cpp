@@ -18,4 +18,8 @@ Mode mode_at(const Settings& settings, std::chrono::system_clock::time_point now
   return is_over(settings, now) ? Mode::enforce : settings.mode;
 }
 
+bool may_protect(const Settings& settings) {
+  return settings.tls != Tls::block && (settings.tls != Tls::off || settings.until);
+}
+
 }  // namespace gaiter::policy

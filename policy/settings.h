@@ -170,8 +170,13 @@ struct Settings {
 // allow_any_trusted, which `allow` sets.
 inline constexpr size_t setting_count = 34;
 
-// What holds at `now`: required and enforce once `until` has come.
+// What holds at `now`. Once `until` has come, the exceptions are over: off and optional are
+// required (block stays block), and the mode is enforce. Nobody else works this out.
 Tls tls_at(const Settings& settings, std::chrono::system_clock::time_point now);
 Mode mode_at(const Settings& settings, std::chrono::system_clock::time_point now);
+
+// Whether a connection may ever be protected by these settings: now, or once `until`
+// has come.
+bool may_protect(const Settings& settings);
 
 }  // namespace gaiter::policy

@@ -1,6 +1,5 @@
 #include "shim/active_rule.h"
 
-#include <chrono>
 #include <new>
 
 #include "shim/context_settings.h"
@@ -23,26 +22,20 @@ uint64_t next_number() { return uint64_t{family::self()} << 32 | made.fetch_add(
 ActiveRule::ActiveRule(const policy::Rule& rule, std::string keyring)
     : rule_(rule), keyring_(std::move(keyring)), number_(next_number()) {}
 
-bool ActiveRule::is_over() const {
-  if (!settings().until || std::chrono::system_clock::now() < *settings().until) return false;
-  if (!told_that_over_.exchange(true)) {
+std::chrono::system_clock::time_point ActiveRule::now() const {
+  if (!settings().until) return {};  // the time does not matter
+  const auto now = std::chrono::system_clock::now();
+  if (now >= *settings().until && !told_that_over_.exchange(true)) {
     log::line(log::Level::warning,
               "rule={} its exception has ended (until): the rule is enforced from now on",
               rule_.name);
   }
-  return true;
+  return now;
 }
 
-policy::Tls ActiveRule::tls() const { return is_over() ? policy::Tls::required : settings().tls; }
+policy::Tls ActiveRule::tls() const { return policy::tls_at(settings(), now()); }
 
-policy::Mode ActiveRule::mode() const {
-  return is_over() ? policy::Mode::enforce : settings().mode;
-}
-
-bool ActiveRule::may_protect() const {
-  return settings().until ||
-         (settings().tls != policy::Tls::off && settings().tls != policy::Tls::block);
-}
+policy::Mode ActiveRule::mode() const { return policy::mode_at(settings(), now()); }
 
 std::expected<std::shared_ptr<const engine::Context>, engine::Failure> ActiveRule::context() {
   if (has_context()) [[likely]]

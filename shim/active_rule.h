@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <string>
 
@@ -25,12 +26,12 @@ class ActiveRule {
   bool inbound() const { return rule_.direction == policy::Direction::inbound; }
   bool is_tls_server() const { return rule_.is_tls_server(); }
 
-  // What the rule says now, `until` considered; tells the log once that it is over.
+  // What the rule says now, `until` considered (policy::tls_at, policy::mode_at).
   policy::Tls tls() const;
   policy::Mode mode() const;
 
   // Whether it may ever need a context.
-  bool may_protect() const;
+  bool may_protect() const { return policy::may_protect(settings()); }
   // The TLS context, made at the first call that succeeds: keyring read, keys
   // checked. Slow then (see Context::make), cheap afterwards.
   std::expected<std::shared_ptr<const engine::Context>, engine::Failure> context();
@@ -47,7 +48,8 @@ class ActiveRule {
   bool is_draining() const { return draining_.load(std::memory_order_relaxed); }
 
  private:
-  bool is_over() const;
+  // The time now; tells the log once that `until` has come.
+  std::chrono::system_clock::time_point now() const;
 
   const policy::Rule& rule_;
   const std::string keyring_;

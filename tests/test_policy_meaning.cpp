@@ -154,6 +154,11 @@ void exceptions_end(void**) {
   const sys_days day = 2027y / January / 31;
   assert_true(tls_at(settings, day - 1s) == Tls::off);
   assert_true(tls_at(settings, day) == Tls::required);
+  const Policy blocked =
+      load_port("inbound = { tls = \"block\"; mode = \"monitor\"; until = \"2027-01-31\"; };");
+  assert_true(tls_at(blocked.rules()[0].settings, day) == Tls::block);
+  assert_true(mode_at(blocked.rules()[0].settings, day - 1s) == Mode::monitor);
+  assert_true(mode_at(blocked.rules()[0].settings, day) == Mode::enforce);
 }
 
 void conditions(void**) {

@@ -120,3 +120,16 @@ def test_wrong_usage_is_told(folder, words, said):
 def test_a_user_may_be_a_number(folder):
     for user in ("nobody", pwd.getpwnam("nobody").pw_uid, 4_000_000_000, os.geteuid()):
         assert explained(*INBOUND, "--policy", folder, "--user", user)["rule"]
+
+
+@pytest.mark.parametrize("says, now", [
+    ('tls = "block"; mode = "monitor"', ("block", "enforce")),
+    ('tls = "required"; mode = "monitor"', ("required", "enforce")),
+    ('tls = "off"', ("required", "enforce")),
+    ('tls = "optional"', ("required", "enforce"))])
+def test_what_a_rule_says_once_its_day_has_come(policy, redis_keyring, says, now):
+    where = policy(_6379=f'inbound = {{ certificate = "redis"; {says}; until = "2026-01-31"; }};\n')
+    words = [*INBOUND, "--policy", where, "--keyring", redis_keyring]
+    assert explained(*words)["rule"]["now"] == {"tls": now[0], "mode": now[1]}
+    line = run("explain", *words).out.splitlines()[1]
+    assert line == f'its `until` has come: tls = "{now[0]}", mode = "{now[1]}"'

@@ -60,6 +60,17 @@ def test_what_else_may_end(redis, ports, server_side, ca, exception):
     assert pinged(after, ca=ca) == b"+PONG"
 
 
+def test_what_is_blocked_on_trial_is_blocked_when_the_trial_ends(redis, ports, server_side, ca):
+    before, after = ports.free(), ports.free()
+    server_side.inbound(before, tls="block", mode="monitor", until=day(2))
+    server_side.inbound(after, tls="block", mode="monitor", until=day(-1))
+    redis(before)
+    redis(after)
+    assert pinged(before) == b"+PONG"
+    assert pinged(after) is None
+    assert pinged(after, ca=ca) is None
+
+
 def test_a_program_is_known_by_its_name_and_by_its_path(processes, ports, client_side):
     port = ports.free()
     wait_listening(port, start_redis(processes, port))
