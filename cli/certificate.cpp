@@ -52,6 +52,12 @@ CertificateFacts facts_of(X509* certificate) {
   return facts;
 }
 
+std::string remark_on_site(const keyring::Entry& entry) {
+  if (entry.usage != keyring::Usage::site || X509_check_ca(entry.leaf.get()) == 0) return "";
+  return "says that it is a CA (CA:TRUE), but as a site it is trusted for itself alone: what it "
+         "signed is refused; a CA is imported with --usage ca";
+}
+
 RequestFacts facts_of(X509_REQ* request) {
   if (request == nullptr) return {};
   return {.subject = text_of(X509_REQ_get_subject_name(request)),

@@ -40,6 +40,10 @@ struct RequestFacts {
   std::string key_type;
 };
 
+// What a person should know of an entry that is trusted as it is (`site`) and says that it
+// is a CA; "" of any other.
+std::string remark_on_site(const keyring::Entry& entry);
+
 // All "" of a null request.
 RequestFacts facts_of(X509_REQ* request);
 

@@ -20,9 +20,7 @@ using policy::Setting;
 using policy::Tls;
 using enum Finding::Severity;
 
-bool speaks_tls(const Rule& rule) {
-  return rule.settings.tls == Tls::required || rule.settings.tls == Tls::optional;
-}
+bool speaks_tls(const Rule& rule) { return policy::may_protect(rule.settings); }
 
 bool needs_identity(const Rule& rule) {
   return speaks_tls(rule) && !(rule.settings.certificates.empty() && rule.settings.sni.empty());
@@ -145,7 +143,13 @@ class CertificateChecker {
   void check_trust() {
     const auto entries = keyring_.entries();
     const auto trusting = std::ranges::find_if(policy_.rules(), needs_trust);
-    if (trusting == policy_.rules().end() || !entries || trusts_anyone(*entries)) return;
+    if (trusting == policy_.rules().end() || !entries) return;
+    for (const keyring::Entry& entry : *entries) {
+      if (const std::string remark = remark_on_site(entry); entry.trusted && !remark.empty())
+        findings_.push_back(
+            about(note, *trusting, fmt::format("site \"{}\" {}", entry.label, remark)));
+    }
+    if (trusts_anyone(*entries)) return;
     findings_.push_back(about(warning, *trusting,
                               fmt::format("the keyring {} trusts no CA: every peer is refused; "
                                           "see `gaiter keyring import --help`",

@@ -74,6 +74,8 @@ class Audit {
         for (const CertificatePtr& one : entry.chain)
           look_at_certificate(entry.label, one.get(), entry.usage);
     }
+    if (std::string remark = remark_on_site(entry); !remark.empty())
+      warning(entry.label, std::move(remark));
     if (!entry.connected.empty()) return;
     if (entry.usage == Usage::personal && !entry.has_key)
       error(entry.label, fmt::format("has no private key ({}): nobody can show its certificate",

@@ -36,6 +36,8 @@ int keyring_import(const std::string& path, const std::string& label,
   const CertificateFacts facts = facts_of(entry->leaf.get());
   print(fmt::format("imported {} into {}: {}, {}, valid until {}\n", entry->label, keyring->path(),
                     keyring::word(entry->usage), facts.subject, facts.not_after));
+  if (const std::string remark = remark_on_site(*entry); !remark.empty())
+    print(fmt::format("note: {} {}\n", entry->label, remark));
   return exit_ok;
 }
 

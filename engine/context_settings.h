@@ -72,6 +72,7 @@ struct ContextSettings {
   PeerCertificate client_auth = PeerCertificate::none;  // role server
   PeerCheck verify = PeerCheck::full;                   // role client
   TrustStorePtr trust;                                  // null if nothing is verified by it
+  std::vector<CertificatePtr> sites;                    // peers trusted as they are: keyring::Trust
   // Of the server's SubjectPublicKeyInfo, or of a certificate's above it in the
   // verified chain: one must be among them, unless there are none. Role client.
   std::vector<Sha256> pins;

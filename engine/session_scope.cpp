@@ -113,6 +113,9 @@ std::optional<Sha256> session_scope(const ContextSettings& settings) {
     scope.add(filter.user);
   }
   add_trust(scope, settings.trust.get());
+  std::vector<Sha256> sites;
+  for (const CertificatePtr& site : settings.sites) sites.push_back(scope.hash_of(site.get()));
+  scope.add_sorted(std::move(sites));
   scope.add(static_cast<uint64_t>(settings.revocation));
   std::vector<Sha256> crls;
   for (const CrlPtr& crl : settings.crls) crls.push_back(scope.hash_of(crl.get()));

@@ -17,6 +17,7 @@
 #include "engine/stapling.h"
 #include "engine/ticket_keys.h"
 #include "engine/verification.h"
+#include "keyring/trust.h"
 
 namespace gaiter::engine {
 
@@ -134,7 +135,7 @@ bool SslDriver::accepts_chain(X509_STORE_CTX* verification) {
   PeerCache& peers = context_->peers();
   if (peers.recall(verification, expected_key_))
     return !context_->authorisation().changes() || accepts_peer(verification);
-  if (X509_verify_cert(verification) != 1) return false;
+  if (keyring::verify_chain(verification, settings.sites) != 1) return false;
   if (X509_STORE_CTX_get_error(verification) != X509_V_OK || refusal_) return true;
   if (!accepts_peer(verification)) return false;
   if (!refusal_) peers.remember(verification, expected_key_);

@@ -24,19 +24,21 @@ bool looks_at_crls(const ContextSettings& settings) {
 }
 
 // The names of the CAs by which a client may choose its certificate.
-void set_ca_names(SSL_CTX* context, const X509_STORE* trust) {
-  const STACK_OF(X509_OBJECT)* objects = X509_STORE_get0_objects(trust);
-  if (sk_X509_OBJECT_num(objects) > max_ca_names) return;
+void set_ca_names(SSL_CTX* context, const ContextSettings& settings) {
+  const STACK_OF(X509_OBJECT)* objects = X509_STORE_get0_objects(settings.trust.get());
+  const int sites = static_cast<int>(settings.sites.size());
+  if (sk_X509_OBJECT_num(objects) + sites > max_ca_names) return;
   STACK_OF(X509_NAME)* names = sk_X509_NAME_new_null();
+  const auto add = [names](const X509_NAME* name) {
+    X509_NAME* const copy = X509_NAME_dup(name);
+    if (copy != nullptr && sk_X509_NAME_push(names, copy) == 0) X509_NAME_free(copy);
+  };
   for (int i = 0; i < sk_X509_OBJECT_num(objects); ++i) {
-    X509* certificate = X509_OBJECT_get0_X509(sk_X509_OBJECT_value(objects, i));
-    if (certificate == nullptr) continue;  // a CRL
-    // A client's own certificate that is trusted as it is goes by its issuer.
-    X509_NAME* name =
-        X509_NAME_dup(X509_check_ca(certificate) != 0 ? X509_get_subject_name(certificate)
-                                                      : X509_get_issuer_name(certificate));
-    if (name != nullptr && sk_X509_NAME_push(names, name) == 0) X509_NAME_free(name);
+    const X509* certificate = X509_OBJECT_get0_X509(sk_X509_OBJECT_value(objects, i));
+    if (certificate != nullptr) add(X509_get_subject_name(certificate));  // else a CRL
   }
+  // A client's own certificate that is trusted as it is goes by its issuer.
+  for (const CertificatePtr& site : settings.sites) add(X509_get_issuer_name(site.get()));
   SSL_CTX_set_client_CA_list(context, names);
 }
 
@@ -108,13 +110,13 @@ void set_verification(SSL_CTX* context, const ContextSettings& settings) {
       settings.role == Role::server && settings.client_auth == PeerCertificate::required;
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER | (required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),
                      nullptr);
-  // A trusted `site` certificate, or an intermediate, ends a chain as well.
+  // A trusted intermediate ends a chain as well.
   unsigned long flags = X509_V_FLAG_PARTIAL_CHAIN | X509_V_FLAG_TRUSTED_FIRST;
   if (looks_at_crls(settings)) flags |= X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL;
   X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(context), flags);
   if (!uses_chain(settings)) return;
   SSL_CTX_set1_cert_store(context, settings.trust.get());
-  if (settings.role == Role::server) set_ca_names(context, settings.trust.get());
+  if (settings.role == Role::server) set_ca_names(context, settings);
 }
 
 bool is_forgiven(const ContextSettings& settings, X509_STORE_CTX* verification) {

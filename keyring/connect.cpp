@@ -31,6 +31,9 @@ Result<Entry> connect_entry(const Keyring& keyring, const std::string& label, co
   if (entry.conf.usage == Usage::personal && !there->has_key) {
     return refuse("has no private key, which usage personal needs");
   }
+  if (entry.conf.usage == Usage::ca && there->usage == Usage::site) {
+    return refuse("is a site there, trusted for itself alone, and would be one here");
+  }
   if (entry.conf.usage == Usage::ca) {
     const auto not_ca = [](const CertificatePtr& one) { return X509_check_ca(one.get()) == 0; };
     if (not_ca(there->leaf)) return refuse("is not a CA's, which usage ca needs");

@@ -56,13 +56,20 @@ Result<std::string> implied_label(const Repository& repository) {
                                          "with `gaiter keyring default LABEL`"));
 }
 
+CertificatePtr share(const CertificatePtr& certificate) {
+  X509_up_ref(certificate.get());
+  return CertificatePtr(certificate.get());
+}
+
 // Adds what `files` is trusted for.
-bool add_trust(X509_STORE* store, const EntryFiles& files) {
-  for (const CertificatePtr& certificate : files.certificates) {
-    if (X509_STORE_add_cert(store, certificate.get()) != 1) return false;
-    if (files.conf.usage == Usage::site) break;  // the site alone, not those who signed it
+bool add_trust(Trust& trust, const EntryFiles& files) {
+  if (files.conf.usage == Usage::site) {  // the site alone, not those who signed it
+    if (!files.certificates.empty()) trust.sites.push_back(share(files.certificates.front()));
+    return true;
   }
-  return true;
+  return std::ranges::all_of(files.certificates, [&](const CertificatePtr& certificate) {
+    return X509_STORE_add_cert(trust.authorities.get(), certificate.get()) == 1;
+  });
 }
 
 bool vouches(const EntryConf& conf) { return conf.trusted && conf.usage != Usage::personal; }
@@ -246,20 +253,24 @@ Result<void> for_each_identity(
   return {};
 }
 
-Result<TrustStorePtr> Keyring::trust() const {
+Result<Trust> Keyring::trust() const {
   auto repository = open_repository(*this);
   if (!repository) return pass_on(repository);
-  TrustStorePtr store(X509_STORE_new());
-  // Every certificate in the store is an anchor, be it self-signed or not.
-  if (store == nullptr || X509_STORE_set_flags(store.get(), X509_V_FLAG_PARTIAL_CHAIN) != 1) {
+  const auto failed = [] {
     return fail(Error::Kind::system, "cannot make a trust store: " + take_openssl_reason());
+  };
+  Trust trust{TrustStorePtr(X509_STORE_new()), {}};
+  // Every certificate in the store is an anchor, be it self-signed or not.
+  if (trust.authorities == nullptr ||
+      X509_STORE_set_flags(trust.authorities.get(), X509_V_FLAG_PARTIAL_CHAIN) != 1) {
+    return failed();
   }
   auto filled = for_each_voucher(**repository, [&](const EntryFiles& files) -> Result<void> {
-    if (add_trust(store.get(), files)) return {};
-    return fail(Error::Kind::system, "cannot make a trust store: " + take_openssl_reason());
+    if (!add_trust(trust, files)) return failed();
+    return {};
   });
   if (!filled) return pass_on(filled);
-  return store;
+  return trust;
 }
 
 Result<std::vector<CrlPtr>> Keyring::crls() const {

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "keyring/openssl.h"
+#include "keyring/trust.h"
 
 namespace gaiter::keyring {
 
@@ -124,10 +125,9 @@ class Keyring {
   // Dates are not looked at: the peer will.
   Result<Identity> identity(std::string_view label) const;
 
-  // The certificates trusted to vouch for a peer: trusted `ca` entries (and
-  // `site` entries, trusted as they are). Every certificate in the store is an
-  // anchor, self-signed or not. Empty if there are none: nobody is trusted then.
-  Result<TrustStorePtr> trust() const;
+  // The certificates trusted to vouch for a peer: those of trusted `ca` entries, and the
+  // first of each trusted `site` entry. Empty if there are none: nobody is trusted then.
+  Result<Trust> trust() const;
 
   // The CRLs (RFC 5280 5) kept in trusted `ca` entries. Neither signatures nor dates
   // are looked at: the verifier does.

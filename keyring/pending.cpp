@@ -77,7 +77,7 @@ Result<std::vector<CertificatePtr>> chain_to(const Keyring& keyring,
   if (!trust) return pass_on(trust);
   std::vector<const X509*> others;
   for (const CertificatePtr& one : certificates) others.push_back(one.get());
-  return verify(certificates.front().get(), others, trust->get(), {});
+  return verify(certificates.front().get(), others, *trust, {});
 }
 
 // `certificates`, the leaf first, as a chain that ends at a CA that the keyring trusts, or

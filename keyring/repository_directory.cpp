@@ -39,6 +39,9 @@ class DirectoryRepository : public Repository {
     }
     // Whoever distrusts an entry distrusts it everywhere.
     files->conf.trusted = files->conf.trusted && shared->conf.trusted;
+    // And what is trusted for itself alone there is so here.
+    if (shared->conf.usage == Usage::site && files->conf.usage == Usage::ca)
+      files->conf.usage = Usage::site;
     shared->conf = std::move(files->conf);
     return shared;
   }

@@ -121,15 +121,16 @@ Result<bool> add_crls(const Keyring& keyring, X509_STORE* trust, const X509* lea
 
 Result<std::vector<CertificatePtr>> verify(X509* certificate,
                                            const std::vector<const X509*>& others,
-                                           X509_STORE* trust, const Expectation& expected) {
+                                           const Trust& trust, const Expectation& expected) {
   const StackPtr untrusted(sk_X509_new_null());
   const ContextPtr context(X509_STORE_CTX_new_ex(library_context(), nullptr));
   if (context == nullptr || !push_all(untrusted.get(), others) ||
-      X509_STORE_CTX_init(context.get(), trust, certificate, untrusted.get()) != 1 ||
+      X509_STORE_CTX_init(context.get(), trust.authorities.get(), certificate, untrusted.get()) !=
+          1 ||
       !set_expectation(X509_STORE_CTX_get0_param(context.get()), expected)) {
     return out_of_memory();
   }
-  const bool good = X509_verify_cert(context.get()) == 1;
+  const bool good = verify_chain(context.get(), trust.sites) == 1;
   take_openssl_reason();
   if (!good) {
     const X509* culprit = X509_STORE_CTX_get_current_cert(context.get());
@@ -144,14 +145,15 @@ Result<std::vector<CertificatePtr>> verify(X509* certificate,
 }
 
 Result<void> verify_below(X509* certificate, const Identity& signer) {
-  const TrustStorePtr trust(X509_STORE_new());
+  const Trust trust{TrustStorePtr(X509_STORE_new()), {}};
+  X509_STORE* const authorities = trust.authorities.get();
   const X509* top = signer.chain.empty() ? signer.leaf.get() : signer.chain.back().get();
-  if (trust == nullptr || X509_STORE_add_cert(trust.get(), const_cast<X509*>(top)) != 1) {
+  if (authorities == nullptr || X509_STORE_add_cert(authorities, const_cast<X509*>(top)) != 1) {
     return out_of_memory();
   }
   std::vector<const X509*> between{signer.leaf.get()};
   for (const CertificatePtr& link : signer.chain) between.push_back(link.get());
-  auto chain = verify(certificate, between, trust.get(), {.name = {}, .check_time = false});
+  auto chain = verify(certificate, between, trust, {.name = {}, .check_time = false});
   if (!chain) return pass_on(chain);
   return {};
 }
@@ -162,12 +164,12 @@ Result<std::vector<CertificatePtr>> verify_entry(const Keyring& keyring, const s
   if (!entry) return pass_on(entry);
   auto trust = keyring.trust();
   if (!trust) return pass_on(trust);
-  auto concerned = add_crls(keyring, trust->get(), entry->leaf.get());
+  auto concerned = add_crls(keyring, trust->authorities.get(), entry->leaf.get());
   if (!concerned) return pass_on(concerned);
   expected.check_revocation = *concerned;
   std::vector<const X509*> others;
   for (const CertificatePtr& link : entry->chain) others.push_back(link.get());
-  return verify(entry->leaf.get(), others, trust->get(), expected);
+  return verify(entry->leaf.get(), others, *trust, expected);
 }
 
 }  // namespace gaiter::keyring

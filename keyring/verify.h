@@ -23,7 +23,7 @@ struct Expectation {
 // `trust`; the certificate first. Kind::invalid says why there is none that is good.
 Result<std::vector<CertificatePtr>> verify(X509* certificate,
                                            const std::vector<const X509*>& others,
-                                           X509_STORE* trust, const Expectation& expected);
+                                           const Trust& trust, const Expectation& expected);
 
 // Whether `certificate` is good for one who trusts the uppermost of `signer` and its
 // chain; its dates do not count.

@@ -171,7 +171,8 @@ Made add_identities(const keyring::Keyring& keyring, const std::vector<std::stri
 Made add_trust(const keyring::Keyring& keyring, engine::ContextSettings& wanted) {
   auto trust = keyring.trust();
   if (!trust) return local_failure(trust.error());
-  wanted.trust = std::move(*trust);
+  wanted.trust = std::move(trust->authorities);
+  wanted.sites = std::move(trust->sites);
   if (wanted.revocation == engine::Revocation::off) return {};
   auto crls = keyring.crls();
   if (!crls) return local_failure(crls.error());

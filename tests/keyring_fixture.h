@@ -141,10 +141,10 @@ inline std::string common_name(const X509* certificate) {
 }
 
 // X509_V_OK or why `leaf` is not trusted.
-inline int verify(X509_STORE* store, X509* leaf) {
+inline int verify(const Trust& trust, X509* leaf) {
   X509_STORE_CTX* context = X509_STORE_CTX_new_ex(library_context(), nullptr);
-  assert_int_equal(X509_STORE_CTX_init(context, store, leaf, nullptr), 1);
-  X509_verify_cert(context);
+  assert_int_equal(X509_STORE_CTX_init(context, trust.authorities.get(), leaf, nullptr), 1);
+  verify_chain(context, trust.sites);
   const int error = X509_STORE_CTX_get_error(context);
   X509_STORE_CTX_free(context);
   take_openssl_reason();

@@ -167,21 +167,20 @@ void trusted_cas_vouch_and_others_do_not(void**) {
   const Made leaf = make(request_for("leaf"), &ca);
   const Made self = make(request_for("self"));
   X509* const leaf_certificate = leaf.identity.leaf.get();
-  assert_int_not_equal(verify(take(hand.open().trust()).get(), leaf_certificate), X509_V_OK);
+  assert_int_not_equal(verify(take(hand.open().trust()), leaf_certificate), X509_V_OK);
 
   const std::string entry = hand.entry("ca", "usage = ca\ntrust = off\n", ca.certificate_pem);
-  assert_int_not_equal(verify(take(hand.open().trust()).get(), leaf_certificate), X509_V_OK);
+  assert_int_not_equal(verify(take(hand.open().trust()), leaf_certificate), X509_V_OK);
   put_file(entry + "/entry.conf", "usage = ca\n");
-  const TrustStorePtr store = take(hand.open().trust());
-  assert_int_equal(verify(store.get(), leaf_certificate), X509_V_OK);
-  assert_int_not_equal(verify(store.get(), self.identity.leaf.get()), X509_V_OK);
+  const Trust trusted = take(hand.open().trust());
+  assert_int_equal(verify(trusted, leaf_certificate), X509_V_OK);
+  assert_int_not_equal(verify(trusted, self.identity.leaf.get()), X509_V_OK);
 
   // A personal entry vouches for nobody, and what is wrong with it does not matter.
   const std::string mine = hand.entry("self", personal, self.certificate_pem, self.key_pem);
-  assert_int_not_equal(verify(take(hand.open().trust()).get(), self.identity.leaf.get()),
-                       X509_V_OK);
+  assert_int_not_equal(verify(take(hand.open().trust()), self.identity.leaf.get()), X509_V_OK);
   put_file(mine + "/certificate.pem", "garbage");
-  assert_int_equal(verify(take(hand.open().trust()).get(), leaf_certificate), X509_V_OK);
+  assert_int_equal(verify(take(hand.open().trust()), leaf_certificate), X509_V_OK);
   // What is wrong with a CA does.
   put_file(entry + "/certificate.pem", "garbage");
   assert_refused(hand.open().trust(), Kind::invalid, "ca/certificate.pem");
@@ -193,9 +192,9 @@ void every_ca_of_a_bundle_is_an_anchor(void**) {
   const Made other = make(request_for("other", true));
   const Made others_leaf = make(request_for("others-leaf"), &other);
   hand.entry("bundle", "usage = ca\n", other.certificate_pem + family.middle.certificate_pem);
-  const TrustStorePtr store = take(hand.open().trust());
-  assert_int_equal(verify(store.get(), others_leaf.identity.leaf.get()), X509_V_OK);
-  assert_int_equal(verify(store.get(), family.leaf.identity.leaf.get()), X509_V_OK);
+  const Trust trusted = take(hand.open().trust());
+  assert_int_equal(verify(trusted, others_leaf.identity.leaf.get()), X509_V_OK);
+  assert_int_equal(verify(trusted, family.leaf.identity.leaf.get()), X509_V_OK);
 }
 
 void a_site_is_trusted_alone(void**) {
@@ -204,9 +203,22 @@ void a_site_is_trusted_alone(void**) {
   const Made site = make(request_for("site"), &ca);
   const Made sister = make(request_for("sister"), &ca);
   hand.entry("site", "usage = site\n", site.certificate_pem + ca.certificate_pem);
-  const TrustStorePtr store = take(hand.open().trust());
-  assert_int_equal(verify(store.get(), site.identity.leaf.get()), X509_V_OK);
-  assert_int_not_equal(verify(store.get(), sister.identity.leaf.get()), X509_V_OK);
+  const Trust trusted = take(hand.open().trust());
+  assert_int_equal(verify(trusted, site.identity.leaf.get()), X509_V_OK);
+  assert_int_not_equal(verify(trusted, sister.identity.leaf.get()), X509_V_OK);
+}
+
+// "CA:TRUE", as `openssl req -x509` makes it, gives a site no more rights.
+void a_site_that_says_it_is_a_ca_is_trusted_alone(void**) {
+  const Hand hand;
+  const Made site = make(request_for("site", true));
+  const Made signed_by_it = make(request_for("leaf"), &site);
+  const std::string entry = hand.entry("site", "usage = site\n", site.certificate_pem);
+  const Trust trusted = take(hand.open().trust());
+  assert_int_equal(verify(trusted, site.identity.leaf.get()), X509_V_OK);
+  assert_int_not_equal(verify(trusted, signed_by_it.identity.leaf.get()), X509_V_OK);
+  put_file(entry + "/entry.conf", "usage = ca\n");
+  assert_int_equal(verify(take(hand.open().trust()), signed_by_it.identity.leaf.get()), X509_V_OK);
 }
 
 void no_descriptor_is_left_open(void**) {
@@ -257,6 +269,7 @@ int main() {
       cmocka_unit_test(trusted_cas_vouch_and_others_do_not),
       cmocka_unit_test(every_ca_of_a_bundle_is_an_anchor),
       cmocka_unit_test(a_site_is_trusted_alone),
+      cmocka_unit_test(a_site_that_says_it_is_a_ca_is_trusted_alone),
       cmocka_unit_test(no_descriptor_is_left_open),
       cmocka_unit_test(the_default_path_follows_user_and_environment),
   };

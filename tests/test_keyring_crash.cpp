@@ -149,7 +149,7 @@ void first_use_makes_a_ca_and_a_certificate_for_this_host(void**) {
   assert_int_equal(X509_check_host(leaf, "localhost", 0, 0, nullptr), 1);
   assert_int_equal(X509_check_ip_asc(leaf, "127.0.0.1", 0), 1);
   assert_int_equal(X509_check_ip_asc(leaf, "::1", 0), 1);
-  assert_int_equal(verify(take(first.keyring.trust()).get(), leaf), X509_V_OK);
+  assert_int_equal(verify(take(first.keyring.trust()), leaf), X509_V_OK);
 
   const std::string key = get_file(path + "/localhost/key.pem");
   assert_false(take(open_or_create(path)).made);
@@ -169,7 +169,7 @@ void first_use_finishes_what_was_begun(void**) {
   const FirstUse again = take(open_or_create(path));
   assert_true(again.made);
   const Identity identity = take(again.keyring.identity(""));
-  assert_int_equal(verify(take(again.keyring.trust()).get(), identity.leaf.get()), X509_V_OK);
+  assert_int_equal(verify(take(again.keyring.trust()), identity.leaf.get()), X509_V_OK);
   assert_false(has_leftovers(path));
 }
 

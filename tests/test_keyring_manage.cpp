@@ -242,7 +242,7 @@ void the_systems_cas_are_a_keyring(void**) {
   assert_int_equal(entries.size(), 1);
   assert_true(entries[0].usage == Usage::ca && !entries[0].has_key);
   assert_true(entries[0].chain.size() > 10);
-  assert_non_null(take(keyring->trust()).get());
+  assert_non_null(take(keyring->trust()).authorities.get());
   assert_refused(keyring->identity(""), Kind::not_found, "no personal entry");
   assert_refused(keyring->identity("system"), Kind::invalid, "no key");
   // In a keyring of one's own.

@@ -80,7 +80,7 @@ void a_leaf_has_what_a_peer_looks_for(void**) {
   assert_int_equal(ASN1_OCTET_STRING_cmp(X509_get0_authority_key_id(leaf),
                                          X509_get0_subject_key_id(ca.leaf.get())),
                    0);
-  assert_int_equal(verify(take(fresh.keyring.trust()).get(), leaf), X509_V_OK);
+  assert_int_equal(verify(take(fresh.keyring.trust()), leaf), X509_V_OK);
 }
 
 void a_leaf_does_not_outlive_its_signer(void**) {
@@ -179,7 +179,7 @@ void import_refuses_what_does_not_fit_the_usage(void**) {
   take(import_entry(fresh.keyring, "ca-with-key", Usage::ca, ca.certificate_pem + ca.key_pem,
                     false));
   take(import_entry(fresh.keyring, "site", Usage::site, leaf.certificate_pem, false));
-  assert_int_equal(verify(take(fresh.keyring.trust()).get(), leaf.identity.leaf.get()), X509_V_OK);
+  assert_int_equal(verify(take(fresh.keyring.trust()), leaf.identity.leaf.get()), X509_V_OK);
 }
 
 void a_ca_of_version_1_is_still_a_ca(void**) {
