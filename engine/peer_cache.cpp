@@ -7,6 +7,8 @@
 #include <string_view>
 #include <utility>
 
+#include "engine/moment.h"
+
 // --wrap=d2i_X509 gives OpenSSL's function the first name, and calls of it the
 // second. Weak, since without that option there is no such thing.
 extern "C" [[gnu::weak]] X509* __real_d2i_X509(X509** to, const uint8_t** from, long length);
@@ -16,12 +18,6 @@ namespace gaiter::engine {
 namespace {
 
 constinit thread_local const PeerCache* parsing = nullptr;
-
-std::optional<std::time_t> moment(const ASN1_TIME* time) {
-  std::tm broken_down = {};
-  if (ASN1_TIME_to_tm(time, &broken_down) != 1) return std::nullopt;
-  return timegm(&broken_down);
-}
 
 std::string encoded(const X509* certificate) {
   uint8_t* bytes = nullptr;

@@ -5,6 +5,8 @@
 #include <span>
 #include <utility>
 
+#include "engine/session_end.h"
+
 namespace gaiter::engine {
 namespace {
 
@@ -18,7 +20,7 @@ bool in_time(const SSL_SESSION* session) {
 
 bool usable(const SSL_SESSION* session) {
   return SSL_SESSION_is_resumable(session) == 1 && in_time(session) &&
-         peer_certificate_in_date(session);
+         is_in_time(session, std::time(nullptr)) && peer_certificate_in_date(session);
 }
 
 bool same(const SSL_SESSION* one, const SSL_SESSION* other) {

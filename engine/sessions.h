@@ -26,6 +26,7 @@ class SessionCache {
   // Beyond `capacity` keys the one not used for longest goes.
   explicit SessionCache(size_t capacity) : capacity_(capacity) {}
 
+  // One without an end (engine/session_end) is never given out.
   void put(const std::string& key, SessionPtr session);
 
   // A copy of a session that may be offered to the peer now, or null. The session

@@ -14,6 +14,7 @@
 #include "engine/peer_name.h"
 #include "engine/resumption.h"
 #include "engine/secret_log.h"
+#include "engine/session_end.h"
 #include "engine/stapling.h"
 #include "engine/ticket_keys.h"
 #include "engine/verification.h"
@@ -36,7 +37,7 @@ void SslDriver::install_callbacks(SSL_CTX* ssl_context, const Context& context) 
   if (!settings.sni.empty()) SSL_CTX_set_tlsext_servername_callback(ssl_context, on_server_name);
   if (settings.staple) SSL_CTX_set_tlsext_status_cb(ssl_context, on_staple_wanted);
   SSL_CTX_set_tlsext_ticket_key_evp_cb(ssl_context, on_ticket_key);
-  SSL_CTX_set_session_ticket_cb(ssl_context, nullptr, on_ticket, nullptr);
+  SSL_CTX_set_session_ticket_cb(ssl_context, on_new_ticket, on_ticket, nullptr);
 }
 
 std::unique_ptr<SslDriver> SslDriver::make(std::shared_ptr<const Context> context,
@@ -81,7 +82,10 @@ SslDriver::Outcome SslDriver::handshake(std::span<const uint8_t>& records,
   records = pipe_.input;
   pipe_.input = {};
   pipe_.output = nullptr;
-  if (result == 1) return Outcome::done;
+  if (result == 1) {
+    session_end();  // counts from here, whenever tickets come
+    return Outcome::done;
+  }
   return starved ? Outcome::want_input : Outcome::failed;
 }
 
@@ -185,13 +189,21 @@ int SslDriver::on_verify(int ok, X509_STORE_CTX* verification) {
   return goes_on ? 1 : 0;
 }
 
-int SslDriver::on_new_session(SSL* ssl, SSL_SESSION* session) {
-  const SslDriver& driver = of(ssl);
-  // What an OCSP response vouched for is good no longer than that.
-  if (driver.staple_until_) {
-    const long left = static_cast<long>(*driver.staple_until_ - std::time(nullptr));
-    SSL_SESSION_set_timeout(session, std::min(left, SSL_SESSION_get_timeout(session)));
+std::time_t SslDriver::session_end() {
+  if (session_end_) return *session_end_;
+  if (SSL_session_reused(ssl_) == 1) {
+    // Of a client OpenSSL may have put a new session in the place of the one that it offered.
+    const SSL_SESSION* const resumed = offered_ ? offered_.get() : SSL_get_session(ssl_);
+    session_end_ = engine::session_end(resumed).value_or(0);
+  } else {
+    session_end_ = end_of_session(ssl_, context_->settings(), staple_until_, std::time(nullptr));
   }
+  return *session_end_;
+}
+
+int SslDriver::on_new_session(SSL* ssl, SSL_SESSION* session) {
+  SslDriver& driver = of(ssl);
+  set_session_end(session, driver.session_end());
   driver.context_->sessions().put(driver.session_key_, SessionPtr(session));
   return 1;  // the reference is ours
 }
@@ -227,6 +239,12 @@ int SslDriver::on_staple(SSL* ssl, void*) {
     return 1;
   }
   return driver.refuse(std::move(until.error())) ? 1 : 0;
+}
+
+// Server, before each ticket is written.
+int SslDriver::on_new_ticket(SSL* ssl, void*) {
+  set_session_end(SSL_get_session(ssl), of(ssl).session_end());
+  return 1;
 }
 
 int SslDriver::on_ticket_key(SSL* ssl, unsigned char* name, unsigned char* iv,

@@ -74,10 +74,15 @@ class SslDriver : public InOpenSslMemory {
   bool accepts_chain(X509_STORE_CTX* verification);
   bool accepts_peer(X509_STORE_CTX* verification);
 
+  // Until when this handshake's sessions may be resumed: as the one that it resumed, or
+  // from now on. Once the peer is verified.
+  std::time_t session_end();
+
   // OpenSSL's callbacks. None may throw.
   static int verify_chain(X509_STORE_CTX* verification, void*);
   static int on_verify(int ok, X509_STORE_CTX* verification);
   static int on_new_session(SSL* ssl, SSL_SESSION* session);
+  static int on_new_ticket(SSL* ssl, void*);
   static int on_server_name(SSL* ssl, int* alert, void*);
   static int on_staple_wanted(SSL* ssl, void*);
   static int on_staple(SSL* ssl, void*);
@@ -95,6 +100,7 @@ class SslDriver : public InOpenSslMemory {
   TrafficSecrets secrets_;
   SessionPtr offered_;
   std::optional<std::time_t> staple_until_;  // client: how long the server's response is good
+  std::optional<std::time_t> session_end_;   // see session_end(), once it was asked for
   std::optional<Failure> refusal_;
   bool forgives_ = false;
 };

@@ -2,11 +2,14 @@
 
 #include <openssl/ocsp.h>
 
+#include <algorithm>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "engine/diagnosis.h"
+#include "engine/moment.h"
 #include "engine/peer_name.h"
 
 namespace gaiter::engine {
@@ -43,12 +46,6 @@ Statement read(OCSP_SINGLERESP* single) {
   return statement;
 }
 
-std::optional<std::time_t> moment(const ASN1_GENERALIZEDTIME* time) {
-  std::tm parts = {};
-  if (time == nullptr || ASN1_TIME_to_tm(time, &parts) != 1) return std::nullopt;
-  return timegm(&parts);
-}
-
 // Whether `single` speaks of this certificate, by the hash that it chose itself.
 bool concerns(const OCSP_SINGLERESP* single, const X509* leaf, const X509* issuer) {
   const OCSP_CERTID* const theirs = OCSP_SINGLERESP_get0_id(single);
@@ -66,6 +63,16 @@ std::optional<Statement> find(OCSP_BASICRESP* basic, const X509* leaf, const X50
     if (concerns(single, leaf, issuer)) return read(single);
   }
   return std::nullopt;
+}
+
+// When the certificate ends that the response was verified with.
+std::time_t end_of_signer(OCSP_BASICRESP* basic) {
+  X509* signer = nullptr;
+  if (OCSP_resp_get0_signer(basic, &signer, nullptr) != 1) {
+    take_openssl_reason();
+    return std::numeric_limits<std::time_t>::max();  // it is in the peer's chain
+  }
+  return moment(X509_get0_notAfter(signer)).value_or(0);
 }
 
 std::unexpected<Failure> refuse(const X509* leaf, const std::string& why) {
@@ -129,7 +136,7 @@ std::expected<std::time_t, Failure> check_staple(SSL* ssl, X509_STORE* trust) {
         diagnose_certificate(X509_V_ERR_CERT_REVOKED, 0, leaf, Role::client, ""));
   if (statement->status != V_OCSP_CERTSTATUS_GOOD)
     return refuse(leaf, "its issuer's OCSP responder does not know it");
-  return *until;
+  return std::min(*until, end_of_signer(basic.get()));
 }
 
 }  // namespace gaiter::engine

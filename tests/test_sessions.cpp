@@ -1,4 +1,5 @@
 // Resumption: what is resumed, what must not be, and the client's cache.
+#include "engine/session_end.h"
 #include "engine/sessions.h"
 
 #include <ctime>
@@ -230,6 +231,7 @@ SessionPtr some_session() {
   ++id[0];
   SSL_SESSION_set1_id(session.get(), id, sizeof id);
   SSL_SESSION_set_timeout(session.get(), 100);
+  set_session_end(session.get(), std::time(nullptr) + 100);
   return session;
 }
 
