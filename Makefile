@@ -75,7 +75,7 @@ WRAPPED = ssl_log_secret EVP_MD_fetch EVP_MAC_fetch EVP_KDF_fetch EVP_CIPHER_fet
 LIBS = $(addprefix -Wl$(comma)--wrap=,$(WRAPPED)) -l:libssl.a -l:libcrypto.a $(if $(IPSEC_MB),-l:libIPSec_MB.a)
 
 objects = $(patsubst %.cpp,$B/obj/%.o,$(wildcard $(1)/*.cpp))
-CORE_OBJECTS = $(call objects,policy) $(call objects,keyring) $(call objects,engine)
+CORE_OBJECTS = $(call objects,base) $(call objects,policy) $(call objects,keyring) $(call objects,engine)
 SHIM_OBJECTS = $(call objects,shim)
 CLI_OBJECTS = $(call objects,cli)
 UNIT_TESTS = $(patsubst tests/%.cpp,$B/tests/%,$(wildcard tests/test_*.cpp))
@@ -191,7 +191,7 @@ unit-binaries: $(UNIT_TESTS)
 
 # What the harness runs besides the product; the policy alone is in it.
 HARNESS_BINARIES = $B/tests/match_policy
-$B/tests/match_policy: $B/obj/tests/match_policy.o $(call objects,policy)
+$B/tests/match_policy: $B/obj/tests/match_policy.o $(call objects,base) $(call objects,policy)
 	@mkdir -p $(@D)
 	$(say) link $@
 	$(Q)$(CXX) -o $@ $^ $(SANITIZE_LDFLAGS)

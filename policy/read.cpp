@@ -10,7 +10,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "policy/trusted_path.h"
+#include "base/trusted_path.h"
 
 namespace gaiter::policy {
 

@@ -1,4 +1,4 @@
-#include "policy/trusted_path.h"
+#include "base/trusted_path.h"
 
 #include <errno.h>
 #include <fcntl.h>
