@@ -10,6 +10,7 @@
 #include <climits>
 #include <memory>
 
+#include "base/trusted_path.h"
 #include "keyring/errors.h"
 
 namespace gaiter::keyring {
@@ -41,16 +42,6 @@ Result<void> check_guard(const struct stat& status, const std::string& path, mod
   return {};
 }
 
-Result<Directory> open_directory_at(int parent, const char* name, const std::string& path,
-                                    int follow) {
-  Directory directory{Fd(openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | follow)), path};
-  if (!directory.fd) return fail_errno(errno, "cannot open the directory " + path);
-  struct stat status;
-  if (fstat(directory.fd.get(), &status) != 0) return fail_errno(errno, "cannot stat " + path);
-  if (auto good = check_guard(status, path, 0022); !good) return pass_on(good);
-  return directory;
-}
-
 }  // namespace
 
 Content::~Content() { OPENSSL_cleanse(bytes_.data(), bytes_.size()); }
@@ -66,11 +57,24 @@ Result<std::string> absolute_path(const std::string& path) {
 }
 
 Result<Directory> open_directory(const std::string& path) {
-  return open_directory_at(AT_FDCWD, path.c_str(), path, 0);
+  auto opened = base::open_trusted_directory(path);
+  if (opened) return Directory{Fd(opened->release()), path};
+  const base::PathError& why = opened.error();
+  if (why.number != 0) return fail_errno(why.number, "cannot open the directory " + path);
+  return fail(Error::Kind::insecure, why.path + " " + why.message);
 }
 
 Result<Directory> open_directory(const Directory& parent, const std::string& name) {
-  return open_directory_at(parent.fd.get(), name.c_str(), parent.path_of(name), O_NOFOLLOW);
+  Directory directory{
+      Fd(openat(parent.fd.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)),
+      parent.path_of(name)};
+  if (!directory.fd) return fail_errno(errno, "cannot open the directory " + directory.path);
+  struct stat status;
+  if (fstat(directory.fd.get(), &status) != 0) {
+    return fail_errno(errno, "cannot stat " + directory.path);
+  }
+  if (auto good = check_guard(status, directory.path, 0022); !good) return pass_on(good);
+  return directory;
 }
 
 Result<Content> read_file(const Directory& directory, const char* name, Guard guard) {

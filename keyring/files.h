@@ -71,7 +71,9 @@ Result<std::string> absolute_path(const std::string& path);
 // ---- reading ----
 
 // Fails with Kind::insecure if the directory belongs to anyone but root or the
-// effective user, or if group or others may write to it.
+// effective user, or if group or others may write to it; and if such a one could have
+// led the path elsewhere, by a directory or a symbolic link on the way
+// (base/trusted_path).
 Result<Directory> open_directory(const std::string& path);
 Result<Directory> open_directory(const Directory& parent, const std::string& name);
 

@@ -1,6 +1,6 @@
 // Reading policy files that nobody else can have written.
 //
-// Every file and directory is opened as trusted_path.h says.
+// Every file and directory is opened as base/trusted_path.h says.
 #pragma once
 
 #include <expected>

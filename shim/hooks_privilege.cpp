@@ -13,6 +13,7 @@
 #include "shim/arena.h"
 #include "shim/decision.h"
 #include "shim/hooks.h"
+#include "shim/log.h"
 #include "shim/names.h"
 #include "shim/process.h"
 #include "shim/relay_nursery.h"
@@ -74,6 +75,7 @@ class UserChange {
   // `result` is the call's.
   int done(int result) const {
     if (result != 0 || process::memory_is_borrowed()) return result;
+    log::user_changed();
     uid_t now[3];
     getresuid(&now[0], &now[1], &now[2]);
     const auto is_lost = [&](uid_t id) { return std::ranges::find(now, id) == std::end(now); };

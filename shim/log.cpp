@@ -19,6 +19,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "base/trusted_walk.h"
 #include "shim/fd_table.h"
 #include "shim/real.h"
 #include "shim/tcp.h"
@@ -38,6 +39,7 @@ struct FileIdentity {
 constinit std::atomic<Level> threshold = Level::warning;
 constinit Place place = Place::standard_error;
 constinit char path[1024] = "";
+constinit std::atomic<uid_t> user = 0;  // geteuid(2)
 constinit std::atomic<bool> standard_error_known = false;
 constinit FileIdentity standard_error{};
 
@@ -62,6 +64,8 @@ bool standard_error_usable(mode_t& mode) {
   return standard_error_known.load(std::memory_order_acquire) && identify(2, now, mode) &&
          now == standard_error && !fd_table::has(2) && !is_tcp(2);
 }
+
+int close_foreign(int fd) { return real::close(fd); }
 
 void write_to(int fd, const char* text, size_t length) {
   [[maybe_unused]] const ssize_t ignored = real::write(fd, text, length);
@@ -92,10 +96,32 @@ void write_to_standard_error(mode_t mode, const char* text, size_t length) {
   }
 }
 
-// False if the file is not there for us: no descriptor is left, or no way to it after
-// chroot and setuid.
+// The file may be led to by nobody who could not write the policy, too: what is appended to
+// it is in part a peer's own words. A symbolic link in its own place is not followed.
+int open_file() {
+  const char* const name = std::strrchr(path, '/') + 1;
+  char folder[sizeof path] = "/";
+  if (name - path > 1) std::memcpy(folder, path, static_cast<size_t>(name - path - 1));
+  base::TrustedWalk<sizeof path, close_foreign> way(user.load(std::memory_order_relaxed));
+  // In a sticky directory a file of ours is ours.
+  if (way.run(folder, true) != base::Verdict::trusted) return -1;
+  const int directory = way.release();
+  const int fd = openat(directory, name,
+                        O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, 0640);
+  real::close(directory);
+  struct stat status;
+  if (fd >= 0 && fstat(fd, &status) == 0 &&
+      base::verdict_on_owner(status, user.load(std::memory_order_relaxed)) ==
+          base::Verdict::trusted)
+    return fd;
+  if (fd >= 0) real::close(fd);
+  return -1;
+}
+
+// False if the file is not there for us: no descriptor is left, no way to it after chroot
+// and setuid, or none that can be trusted.
 bool write_to_file(const char* text, size_t length) {
-  const int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
+  const int fd = open_file();
   if (fd < 0) return false;
   write_to(fd, text, length);
   real::close(fd);
@@ -142,12 +168,15 @@ void parse(std::string_view setting) {
 
 void start() {
   standard_error_moved();
+  user_changed();
   if (getauxval(AT_SECURE) != 0) {
     place = Place::syslog;
     return;
   }
   if (const char* const setting = std::getenv("GAITER_LOG"); setting != nullptr) parse(setting);
 }
+
+void user_changed() { user.store(geteuid(), std::memory_order_relaxed); }
 
 void standard_error_moved() {
   mode_t mode;

@@ -20,6 +20,9 @@ void start();
 
 bool wanted(Level level);
 
+// The effective user of the process is another one: whom the way to the log file may belong to.
+void user_changed();
+
 // Descriptor 2 was replaced on purpose (dup2 onto it).
 void standard_error_moved();
 

@@ -2,6 +2,9 @@
 #include <string.h>
 
 #include "keyring/files.h"
+#include "keyring/passphrase.h"
+#include "keyring/ticket_keys.h"
+#include "keyring/writer.h"
 #include "tests/keyring_fixture.h"
 
 namespace gaiter::keyring {
@@ -43,9 +46,49 @@ void only_root_and_the_user_may_own_anything(void**) {
   const std::string paths[] = {hand.path, entry, entry + "/key.pem", entry + "/certificate.pem"};
   for (const std::string& path : paths) {
     assert_int_equal(chown(path.c_str(), 12345, 12345), 0);
-    assert_refused(hand.identity("a"), Kind::insecure, "user 12345", "chown 0 " + path);
+    const std::string owner = path == hand.path ? "root " : "0 ";
+    assert_refused(hand.identity("a"), Kind::insecure, "user 12345", "chown " + owner + path);
     assert_int_equal(chown(path.c_str(), 0, 0), 0);
   }
+}
+
+// Whoever may write a directory above can put another keyring in this one's place.
+void nobody_else_may_lead_the_way(void**) {
+  if (geteuid() != 0) skip();
+  const Scratch scratch;
+  const std::string above = scratch / "above";
+  const std::string keyring = above + "/keyring";
+  const auto fails = [](const std::string& path, const std::string& part) {
+    for (const auto& why :
+         {Keyring::open(path).error(), stamp(path).error(),
+          read_ticket_keys_file(path + "/ticket.keys").error(),
+          read_passphrase(path + "/passphrase").error(), Writer::lock(path).error()}) {
+      if (why.kind != Kind::insecure || why.message.find(part) == std::string::npos)
+        fail_msg("for %s: %s", path.c_str(), why.message.c_str());
+    }
+  };
+  assert_int_equal(mkdir(above.c_str(), 0755), 0);
+  take(create_keyring(keyring));
+  put_file(keyring + "/passphrase", "secret\n", 0600);
+  take(rotate_ticket_keys(take(Keyring::open(keyring))));
+  take(read_ticket_keys_file(keyring + "/ticket.keys"));
+  take(read_passphrase(keyring + "/passphrase"));
+
+  assert_int_equal(chown(above.c_str(), 12345, 12345), 0);
+  fails(keyring, above + " belongs to user 12345");
+  assert_int_equal(chown(above.c_str(), 0, 0), 0);
+  chmod(above.c_str(), 0777);
+  fails(keyring, above + " can be written by everybody");
+  chmod(above.c_str(), 0775);
+  fails(keyring, above + " can be written by its group");
+  chmod(above.c_str(), 01777);
+  take(Keyring::open(keyring));
+
+  const std::string link = scratch / "link";
+  assert_int_equal(symlink(above.c_str(), link.c_str()), 0);
+  take(Keyring::open(link + "/keyring"));
+  assert_int_equal(lchown(link.c_str(), 12345, 12345), 0);
+  fails(link + "/keyring", link + " belongs to user 12345");
 }
 
 void another_user_reads_trust_but_no_key(void**) {
@@ -234,6 +277,7 @@ int main() {
   const CMUnitTest tests[] = {
       cmocka_unit_test(loose_permissions_are_refused_with_the_mend),
       cmocka_unit_test(only_root_and_the_user_may_own_anything),
+      cmocka_unit_test(nobody_else_may_lead_the_way),
       cmocka_unit_test(another_user_reads_trust_but_no_key),
       cmocka_unit_test(only_regular_files_are_read),
       cmocka_unit_test(sizes_are_bounded),

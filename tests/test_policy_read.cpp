@@ -139,7 +139,7 @@ void wrong_owners(void**) {
   const std::string file = folder.write("policy.d/80.conf", section);
   const Source source{folder.path(), ""};
   const std::string blame =
-      ": belongs to user 65534, who could change the policy; it must belong to root: chown root ";
+      ": belongs to user 65534, who could change it; it must belong to root: chown root ";
   assert_int_equal(chown(file.c_str(), somebody, somebody), 0);
   expect(check(source), file + blame + file + "\n");
 
@@ -260,7 +260,7 @@ void folders_above(void**) {
   if (geteuid() != 0) return;
   assert_int_equal(chown(above.c_str(), somebody, somebody), 0);
   expect(check(source), above +
-                            ": belongs to user 65534, who could change the policy; it must "
+                            ": belongs to user 65534, who could change it; it must "
                             "belong to root: chown root " +
                             above + "\n");
 }
@@ -288,7 +288,7 @@ void links_on_the_way(void**) {
   chmod(b.c_str(), 0755);
   if (geteuid() != 0) return;
   assert_int_equal(lchown(folder.path("link").c_str(), somebody, somebody), 0);
-  const std::string blame = ": belongs to user 65534, who could change the policy; it must belong ";
+  const std::string blame = ": belongs to user 65534, who could change it; it must belong ";
   expect(rule_names({folder.path("deep"), ""}),
          folder.path("link") + blame + "to root: chown -h root " + folder.path("link"));
 }
