@@ -8,6 +8,7 @@
 #include "cli/certificate.h"
 #include "cli/rule_text.h"
 #include "keyring/label.h"
+#include "keyring/withdrawn.h"
 #include "policy/vocabulary.h"
 
 namespace gaiter::cli {
@@ -60,6 +61,7 @@ class CertificateChecker {
       : policy_(policy), keyring_(keyring), soon_(soon) {}
 
   Findings check() {
+    if (auto lists = keyring_.crls()) lists_ = *std::move(lists);
     for (const Rule& rule : policy_.rules()) {
       if (!needs_identity(rule)) continue;
       for (const std::string& label : rule.settings.certificates)
@@ -71,6 +73,7 @@ class CertificateChecker {
     for (const Rule& rule : policy_.rules())
       if (speaks_tls(rule) && !rule.is_tls_server()) check_server_name(rule);
     check_trust();
+    check_lists();
     return std::move(findings_);
   }
 
@@ -86,6 +89,9 @@ class CertificateChecker {
     X509* const leaf = identity->leaf.get();
     const CertificateFacts facts = facts_of(leaf);
     const std::string what = fmt::format("certificate \"{}\"", identity->label);
+    if (const auto withdrawn = keyring::find_withdrawn(lists_, leaf))
+      add(error, fmt::format("{} {}: peers that know of it refuse it", what,
+                             keyring::withdrawn_text(*withdrawn)));
     const auto purpose = rule.is_tls_server() ? keyring::Purpose::server : keyring::Purpose::client;
     // No peer accepts it out of its dates; of all else some may take no notice.
     const bool is_refused = X509_cmp_current_time(X509_get0_notBefore(leaf)) > 0 || facts.expired;
@@ -156,9 +162,50 @@ class CertificateChecker {
                                           keyring_.path())));
   }
 
+  // With revocation = "hard" a CA without a list of what it revoked lets nobody in.
+  void check_lists() {
+    const auto entries = keyring_.entries();
+    if (!entries) return;
+    for (const Rule& rule : policy_.rules()) {
+      if (!needs_trust(rule) || rule.settings.revocation != policy::Revocation::hard) continue;
+      for (const keyring::Entry& entry : *entries) {
+        if (entry.usage != keyring::Usage::ca || !entry.trusted) continue;
+        if (const std::string lacks = lacks_list(entry); !lacks.empty())
+          findings_.push_back(
+              about(warning, policy_, rule, Setting::revocation,
+                    fmt::format("revocation = \"hard\", but {}: whom it vouches for "
+                                "is refused; see `gaiter keyring crl --help`",
+                                lacks)));
+      }
+    }
+  }
+
+  // "there is no current revocation list of CN=x (\"label\")"; "" if there is one of each.
+  std::string lacks_list(const keyring::Entry& entry) const {
+    std::vector<X509*> cas{entry.leaf.get()};
+    // What is behind the leaf of an authority with its key are those above it.
+    if (!entry.has_key)
+      for (const CertificatePtr& one : entry.chain) cas.push_back(one.get());
+    std::vector<X509*> without;
+    for (X509* const ca : cas)
+      if (std::ranges::none_of(lists_, [&](const CrlPtr& list) { return is_current(list, ca); }))
+        without.push_back(ca);
+    if (without.empty()) return "";
+    return fmt::format(
+        "there is no current revocation list of {}{} (\"{}\")", facts_of(without.front()).subject,
+        without.size() == 1 ? "" : fmt::format(" and {} others", without.size() - 1), entry.label);
+  }
+
+  static bool is_current(const CrlPtr& list, const X509* ca) {
+    const ASN1_TIME* const next = X509_CRL_get0_nextUpdate(list.get());
+    return X509_NAME_cmp(X509_CRL_get_issuer(list.get()), X509_get_subject_name(ca)) == 0 &&
+           (next == nullptr || X509_cmp_current_time(next) > 0);
+  }
+
   const Policy& policy_;
   const keyring::Keyring& keyring_;
   int soon_;
+  std::vector<CrlPtr> lists_;
   Findings findings_;
 };
 

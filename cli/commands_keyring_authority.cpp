@@ -80,17 +80,27 @@ void add_revoke(KeyringVerbs verbs) {
 
 void add_crl(KeyringVerbs verbs) {
   CLI::App* verb = verbs.add("crl",
-                             "Sign a CA's revocation list anew, and print it.\n"
+                             "Sign a CA's revocation list anew, and print it; or take in that of "
+                             "another CA.\n"
                              "It gets the next number and is good for 30 days, or --days. After a\n"
-                             "rollover it is signed once more by each key that the CA had before.",
-                             "  gaiter keyring crl --ca house-ca --out house-ca.crl\n");
+                             "rollover it is signed once more by each key that the CA had before.\n"
+                             "With --import the list (PEM or DER) goes into the entry of the CA\n"
+                             "that signed it.",
+                             "  gaiter keyring crl --ca house-ca --out house-ca.crl\n"
+                             "  gaiter keyring crl company-ca --import company.crl\n");
   const auto ca = std::make_shared<std::string>();
   const auto out = std::make_shared<std::string>();
+  const auto file = std::make_shared<std::string>();
   const auto days = std::make_shared<int>(0);
-  verb->add_option("--ca", *ca, "the CA, else the only one")->type_name("LABEL");
+  CLI::Option* label =
+      verb->add_option("label,--ca", *ca, "the CA, else the only one")->type_name("LABEL");
+  CLI::Option* import =
+      add_path(verb, "--import", *file, "a revocation list that was signed elsewhere")
+          ->needs(label);
   add_out(verb, *out);
-  add_days(verb, *days, "until its next update, else 30");
-  verbs.on(verb, [ca, out, days](const KeyringArguments& all) {
+  add_days(verb, *days, "until its next update, else 30")->excludes(import);
+  verbs.on(verb, [ca, out, file, days](const KeyringArguments& all) {
+    if (!file->empty()) return keyring_crl_import(all.keyring, *ca, *file);
     return keyring_crl(all.keyring, *ca, *days, *out);
   });
 }

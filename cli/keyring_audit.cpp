@@ -17,6 +17,7 @@
 #include "keyring/label.h"
 #include "keyring/listing.h"
 #include "keyring/public_key.h"
+#include "keyring/withdrawn.h"
 
 namespace gaiter::cli {
 namespace {
@@ -46,6 +47,10 @@ class Audit {
     if (!listing) return std::unexpected(listing.error());
     for (const keyring::Unreadable& one : listing->unreadable)
       error(one.label, printable(one.error.message));
+    if (auto lists = keyring_.crls())
+      lists_ = *std::move(lists);
+    else
+      error("", printable(lists.error().message));
     for (const Entry& entry : listing->entries) look_at(entry);
     if (auto loaded = look_at_identities(listing->entries); !loaded)
       return std::unexpected(loaded.error());
@@ -74,6 +79,12 @@ class Audit {
         for (const CertificatePtr& one : entry.chain)
           look_at_certificate(entry.label, one.get(), entry.usage);
     }
+    if (const auto withdrawn = keyring::find_withdrawn(lists_, entry.leaf.get()))
+      error(entry.label,
+            "its certificate " + keyring::withdrawn_text(*withdrawn) +
+                (entry.has_key ? withdrawn->is_key_lost() ? ": make a new key, gaiter keyring rekey"
+                                                          : ": peers refuse it"
+                               : ""));
     if (std::string remark = remark_on_site(entry); !remark.empty())
       warning(entry.label, std::move(remark));
     if (!entry.connected.empty()) return;
@@ -205,6 +216,7 @@ class Audit {
 
   const keyring::Keyring& keyring_;
   std::vector<Remark> remarks_;
+  std::vector<CrlPtr> lists_;
   std::map<std::string, std::vector<std::string>> certificates_, keys_;  // by fingerprint
 };
 

@@ -73,6 +73,8 @@ struct RevokeOptions {
 };
 int keyring_revoke(const std::string& keyring, const std::string& label,
                    const RevokeOptions& options);
+// Takes in another CA's list.
+int keyring_crl_import(const std::string& keyring, const std::string& ca, const std::string& file);
 int keyring_crl(const std::string& keyring, const std::string& ca, int days,
                 const std::string& out);
 

@@ -9,6 +9,7 @@
 #include "cli/policy_use.h"
 #include "keyring/format.h"
 #include "keyring/listing.h"
+#include "keyring/withdrawn.h"
 
 namespace gaiter::cli {
 namespace {
@@ -41,8 +42,10 @@ std::string rules_text(const std::optional<PolicyUse>& use, const std::string& l
   return use ? in_short(use->rules(label, is_default)) : "?";
 }
 
-std::vector<std::string> row(const Entry& entry, const std::optional<PolicyUse>& use) {
+std::vector<std::string> row(const Entry& entry, const std::optional<PolicyUse>& use,
+                             const std::vector<CrlPtr>& lists) {
   const CertificateFacts facts = facts_of(entry.leaf.get());
+  const bool revoked = keyring::find_withdrawn(lists, entry.leaf.get()).has_value();
   return {entry.label,
           usage_text(entry),
           entry.is_default ? "yes" : "-",
@@ -50,7 +53,9 @@ std::vector<std::string> row(const Entry& entry, const std::optional<PolicyUse>&
           in_short(without_kinds(facts.names)),
           facts.key_type,
           facts.issuer == facts.subject ? "self" : facts.issuer,
-          facts.expired ? "expired" : std::to_string(facts.days_left),
+          revoked         ? "revoked"
+          : facts.expired ? "expired"
+                          : std::to_string(facts.days_left),
           rules_text(use, entry.label, entry.is_default)};
 }
 
@@ -67,21 +72,26 @@ std::vector<std::string> row(const Requested& requested, const std::optional<Pol
           rules_text(use, requested.label, false)};
 }
 
-std::vector<Object> to_objects(const Listing& listing, const std::optional<PolicyUse>& use) {
+std::vector<Object> to_objects(const Listing& listing, const std::optional<PolicyUse>& use,
+                               const std::vector<CrlPtr>& lists) {
   std::vector<Object> objects;
   const auto add = [&](const auto& entry, bool is_default) {
     objects.push_back(to_object(entry));
     if (use) objects.back().push_back({"used_by", use->rules(entry.label, is_default)});
   };
-  for (const Entry& entry : listing.entries) add(entry, entry.is_default);
+  for (const Entry& entry : listing.entries) {
+    add(entry, entry.is_default);
+    objects.back().push_back({"revoked", keyring::withdrawn_word(lists, entry.leaf.get())});
+  }
   for (const Requested& requested : listing.requested) add(requested, false);
   return objects;
 }
 
-std::string to_table(const Listing& listing, const std::optional<PolicyUse>& use) {
+std::string to_table(const Listing& listing, const std::optional<PolicyUse>& use,
+                     const std::vector<CrlPtr>& lists) {
   std::vector<std::vector<std::string>> rows = {
       {"LABEL", "USAGE", "DEFAULT", "SUBJECT", "NAMES", "KEY", "ISSUER", "DAYS LEFT", "USED BY"}};
-  for (const Entry& entry : listing.entries) rows.push_back(row(entry, use));
+  for (const Entry& entry : listing.entries) rows.push_back(row(entry, use, lists));
   for (const Requested& requested : listing.requested) rows.push_back(row(requested, use));
   return table(rows);
 }
@@ -99,10 +109,14 @@ int keyring_list(const std::string& path, bool json) {
   else
     say(fmt::format("cannot tell which rules use an entry: {}", printable(known.error().text())));
 
+  const auto lists = keyring->crls();
+  if (!lists) report(lists.error());
+  const std::vector<CrlPtr> none;
+  const std::vector<CrlPtr>& known = lists ? *lists : none;
   if (json)
-    print_json(to_objects(*listing, use));
+    print_json(to_objects(*listing, use, known));
   else
-    print(to_table(*listing, use));
+    print(to_table(*listing, use, known));
   for (const keyring::Unreadable& one : listing->unreadable) report(one.error);
   return listing->unreadable.empty() ? exit_ok : exit_refused;
 }

@@ -8,6 +8,7 @@
 #include "cli/keyring_files.h"
 #include "cli/keyring_signer.h"
 #include "cli/output.h"
+#include "keyring/crl_import.h"
 #include "keyring/entry_files.h"
 #include "keyring/errors.h"
 #include "keyring/ocsp_response.h"
@@ -126,6 +127,27 @@ int keyring_crl(const std::string& path, const std::string& ca, int days, const 
       crls->size() == 1
           ? ""
           : fmt::format("; signed by its key and by {} that it had before", crls->size() - 1)));
+  return exit_ok;
+}
+
+int keyring_crl_import(const std::string& path, const std::string& ca, const std::string& file) {
+  const auto keyring = open_keyring(path);
+  if (!keyring) return report(keyring.error());
+  const auto text = read_input(file);
+  if (!text) return report(text.error());
+  const auto lists = keyring::import_crls(*keyring, ca, text->view(), file);
+  if (!lists) return report(lists.error());
+  for (const CrlPtr& list : *lists) {
+    const ASN1_TIME* const next = X509_CRL_get0_nextUpdate(list.get());
+    print(fmt::format(
+        "{} in {} has the list of {}: number {}, {} revoked{}\n", ca, keyring->path(),
+        printable(keyring::name_text(X509_CRL_get_issuer(list.get()))),
+        keyring::crl_number(list.get()),
+        sk_X509_REVOKED_num(X509_CRL_get_REVOKED(list.get())) < 0
+            ? 0
+            : sk_X509_REVOKED_num(X509_CRL_get_REVOKED(list.get())),
+        next == nullptr ? "" : ", next update by " + keyring::time_text(keyring::time_of(next))));
+  }
   return exit_ok;
 }
 

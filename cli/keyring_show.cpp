@@ -7,6 +7,8 @@
 #include "cli/policy_use.h"
 #include "keyring/chain.h"
 #include "keyring/format.h"
+#include "keyring/withdrawn.h"
+#include "keyring/words.h"
 
 namespace gaiter::cli {
 namespace {
@@ -82,6 +84,12 @@ std::string text_of(const keyring::Keyring& keyring, const Entry& entry) {
   };
   if (!entry.connected.empty())
     rows.insert(rows.begin() + 5, {"connected:", printable(entry.connected)});
+  if (const auto lists = keyring.crls()) {
+    if (const auto withdrawn = keyring::find_withdrawn(*lists, entry.leaf.get()))
+      rows.insert(rows.begin() + 2,
+                  {"REVOKED:", fmt::format("on {}, {}", keyring::time_text(withdrawn->time),
+                                           withdrawn->reason)});
+  }
   return table(rows) + chain_of(entry);
 }
 
@@ -99,6 +107,8 @@ int keyring_show(const std::string& path, const std::string& label, bool json) {
   Object object = to_object(*entry);
   if (const auto use = PolicyUse::of(*keyring))
     object.push_back({"used_by", use->rules(entry->label, entry->is_default)});
+  const auto lists = keyring->crls();
+  object.push_back({"revoked", lists ? keyring::withdrawn_word(*lists, entry->leaf.get()) : ""});
   print_json(object);
   return exit_ok;
 }

@@ -7,6 +7,7 @@
 #include "keyring/revocation.h"
 #include "keyring/signer.h"
 #include "keyring/succession.h"
+#include "keyring/withdrawn.h"
 #include "keyring/words.h"
 #include "keyring/x509_text.h"
 
@@ -21,6 +22,17 @@ std::string origin_of(const std::optional<Identity>& signer) {
 
 std::vector<const X509*> chain_of(const X509* leaf, const std::optional<Identity>& signer) {
   return signer ? shown_chain(leaf, *signer) : std::vector{leaf};
+}
+
+// A key that somebody else has gets no new certificate.
+Result<void> check_not_lost(const Keyring& keyring, const Identity& identity) {
+  const auto lists = keyring.crls();
+  if (!lists) return std::unexpected(lists.error());
+  const auto withdrawn = find_withdrawn(*lists, identity.leaf.get());
+  if (!withdrawn || !withdrawn->is_key_lost()) return {};
+  return refuse("\"" + identity.label + "\" " + withdrawn_text(*withdrawn) +
+                ": its key must not be used any more; make a new one: gaiter keyring rekey " +
+                identity.label + ", then gaiter keyring rollover " + identity.label);
 }
 
 // The same certificate once more, for `key`.
@@ -99,6 +111,7 @@ Result<Entry> renew_entry(const Keyring& keyring, const std::string& label,
   if (auto own = check_own(keyring, label); !own) return pass_on(own);
   auto old = keyring.identity(label);
   if (!old) return pass_on(old);
+  if (auto good = check_not_lost(keyring, *old); !good) return pass_on(good);
   auto signer = find_signer(keyring, old->leaf.get());
   if (!signer) return pass_on(signer);
   auto certificate =

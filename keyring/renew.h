@@ -16,7 +16,8 @@ namespace gaiter::keyring {
 
 // A new certificate for the same key, subject, names and uses, by the CA of the keyring
 // that signed the old one, or self-signed as it was. Without `lifetime` it lives as long
-// as the old one did from its beginning.
+// as the old one did from its beginning. Kind::invalid if the old one was revoked because
+// somebody else has the key.
 Result<Entry> renew_entry(const Keyring& keyring, const std::string& label,
                           std::optional<std::chrono::days> lifetime);
 

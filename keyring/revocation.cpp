@@ -209,6 +209,11 @@ int revocation_code(std::string_view reason) {
   return known != reasons.end() && known != reasons.begin() ? known->code : -1;
 }
 
+std::string revocation_word(int code) {
+  const auto known = std::ranges::find(reasons, code, &Reason::code);
+  return std::string(known != reasons.end() ? known->word : reasons.front().word);
+}
+
 long crl_number(const X509_CRL* crl) {
   const IntegerPtr number(
       static_cast<ASN1_INTEGER*>(X509_CRL_get_ext_d2i(crl, NID_crl_number, nullptr, nullptr)));

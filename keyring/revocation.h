@@ -27,6 +27,9 @@ const std::vector<std::string>& revocation_reasons();
 // The number of a reason; -1 for "unspecified", which is said by saying nothing.
 int revocation_code(std::string_view reason);
 
+// The reverse; "unspecified" for any other number.
+std::string revocation_word(int code);
+
 // What the CA `label` has revoked, oldest first; empty if nothing.
 Result<std::vector<Revoked>> read_revoked(const Keyring& keyring, const std::string& label);
 
