@@ -19,9 +19,13 @@ class ActionConverter {
   void convert() {
     if (actions_.is("applicationcontrolled", "on")) {
       rule_.set("tls", quoted("block"));
+      rule_.comment(
+          "BLOCKED until you decide: the program begins TLS by an ioctl, here and there in");
+      rule_.comment(
+          "its own protocol. Take tls = \"block\" out where its peers speak TLS at once (as");
+      rule_.comment("FTP on port 990); else keep it as it is.");
       note("applicationcontrolled",
            "no program here starts TLS by an ioctl; the rule blocks until you decide");
-      return;
     }
     const AtTlsStatement* role = actions_.last("handshakerole");
     const std::string word = role != nullptr ? lower_case(role->value) : "";
@@ -37,14 +41,13 @@ class ActionConverter {
       convert_verify();
     }
     convert_revocation(server && word != "serverwithclientauth");
-    convert_versions();
-    convert_list("suites", {"v3ciphersuites", "v3ciphersuites4char"}, suite_name, 4,
-                 "is not spoken: only AEAD suites with ECDHE are");
+    convert_versions(choose({"v3ciphersuites", "v3ciphersuites4char"}, suite_name,
+                            "is not spoken: only AEAD suites with ECDHE are"));
     convert_list("groups",
                  server ? std::vector{"serverkeysharegroups", "clientecurves"}
                         : std::vector{"clientkeysharegroups", "clientecurves"},
-                 group_name, 4, "is not a group that TLS 1.3 has");
-    convert_list("signatures", {"signaturepairs"}, signature_name, 4, "is not used for TLS here");
+                 group_name, "is not a group that TLS 1.3 has");
+    convert_list("signatures", {"signaturepairs"}, signature_name, "is not used for TLS here");
     convert_numbers();
     const AtTlsStatement* fips = actions_.last("fips140");
     if (fips != nullptr && lower_case(fips->value) != "off") rule_.set("profile", quoted("fips"));
@@ -98,7 +101,11 @@ class ActionConverter {
     return conversion_.identity_label(label + ".pem", label + ".key", label);
   }
 
-  void trust() { conversion_.trust_label(ring() + "-ca.pem", "ca", ring() + "-ca"); }
+  // A ring's CAs vouch for those who use the ring.
+  void trust() {
+    const std::string label = conversion_.trust_label(ring() + "-ca.pem", "ca", ring() + "-ca");
+    rule_.set("trust", quoted(label));
+  }
 
   void convert_sni() {
     if (!actions_.is("serverhandshakesni", "on") &&
@@ -132,7 +139,7 @@ class ActionConverter {
     rule_.set("allow", quoted("any-trusted"));
     if (level == "safcheck") {
       rule_.set("map_user", "true");
-      note("clientauthtype", "write the filters of RACDCERT MAP into user.map, see docs/policy.md");
+      note("clientauthtype", "write the filters of RACDCERT MAP into user.map, see docs/tls.md");
     }
   }
 
@@ -163,28 +170,53 @@ class ActionConverter {
 
   void convert_revocation(bool nobody_to_verify) {
     const AtTlsStatement* level = actions_.last("revocationsecuritylevel");
+    if (level == nullptr) level = actions_.last("gsk_crl_security_level");
     if (level == nullptr || nobody_to_verify) return;
     rule_.set("revocation", quoted(lower_case(level->value) == "high" ? "hard" : "soft"));
   }
 
   // ---- TLS ----
 
-  void convert_versions() {
-    if (actions_.is("tlsv1.2", "off") && actions_.is("tlsv1.3", "off")) {
-      note("tlsv1.3", "neither version is on, and older ones are not spoken (RFC 8996)");
-    } else if (actions_.is("tlsv1.2", "off")) {
+  // AT-TLS speaks 1.3 only where it is on, and a version only with a suite of it.
+  void convert_versions(std::vector<std::string> suites) {
+    const auto is_of_tls12 = [](const std::string& suite) { return suite.contains("_WITH_"); };
+    bool tls12 = !actions_.is("tlsv1.2", "off"), tls13 = actions_.is("tlsv1.3", "on");
+    if (!suites.empty()) {
+      tls12 = tls12 && std::ranges::any_of(suites, is_of_tls12);
+      tls13 = tls13 && !std::ranges::all_of(suites, is_of_tls12);
+    }
+    if (!tls12 && !tls13) {
+      block("it has no version in common with Gaiter, TLS 1.2 or 1.3 with a suite of that");
+    } else if (!tls12) {
       rule_.set("min_version", quoted("TLSv1.3"));
-    } else if (actions_.is("tlsv1.3", "off")) {
+    } else if (!tls13) {
       rule_.set("max_version", quoted("TLSv1.2"));
     }
+    std::erase_if(suites,
+                  [&](const std::string& suite) { return is_of_tls12(suite) ? !tls12 : !tls13; });
+    if (!suites.empty()) rule_.set("suites", array_of(suites));
     for (const std::string_view old : {"sslv2", "sslv3", "tlsv1", "tlsv1.1"})
       if (actions_.is(old, "on")) note(old, "not spoken; TLS 1.2 is the oldest version (RFC 8996)");
   }
 
-  // A list of names, or of codes of `width` characters without a blank between.
+  // What cannot be carried over as it is must not become less.
+  void block(const std::string& why) {
+    if (!actions_.is("applicationcontrolled", "on")) rule_.set("tls", quoted("block"));
+    rule_.comment("BLOCKED until you decide: " + why + ".");
+    conversion_.note(rule_.line, rule_.name + ": " + why + "; the rule blocks until you decide");
+  }
+
   void convert_list(std::string_view key, const std::vector<const char*>& keywords,
-                    std::string_view (*translate)(std::string_view), size_t width,
-                    const std::string& otherwise) {
+                    std::string_view (*translate)(std::string_view), const std::string& otherwise) {
+    const std::vector<std::string> chosen = choose(keywords, translate, otherwise);
+    if (!chosen.empty()) rule_.set(key, array_of(chosen));
+  }
+
+  // A list of names, or of codes of four characters without a blank between.
+  std::vector<std::string> choose(const std::vector<const char*>& keywords,
+                                  std::string_view (*translate)(std::string_view),
+                                  const std::string& otherwise) {
+    constexpr size_t width = 4;
     std::vector<std::string> chosen;
     for (const std::string_view keyword : keywords) {
       for (const AtTlsStatement* one : actions_.values(keyword)) {
@@ -200,7 +232,7 @@ class ActionConverter {
         }
       }
     }
-    if (!chosen.empty()) rule_.set(key, array_of(chosen));
+    return chosen;
   }
 
   static std::vector<std::string_view> pieces(std::string_view word, size_t width) {
@@ -222,6 +254,12 @@ class ActionConverter {
     if (const auto seconds = number("gsk_v3_session_timeout", 0, 86'400)) {
       session += *seconds == 0 ? std::string(" tickets = 0;")
                                : " lifetime = " + std::to_string(*seconds) + ";";
+    }
+    if (actions_.is("gsk_session_ticket_server_enable", "off") && !session.contains("tickets")) {
+      session += " tickets = 0;";
+    } else if (const auto count = number("gsk_session_ticket_server_count", 0, 16);
+               count && !session.contains("tickets")) {
+      session += " tickets = " + std::to_string(*count) + ";";
     }
     if (!session.empty()) rule_.set("session", "{" + session + " }");
     if (const auto minutes = number("resetciphertimer", 0, 1440); minutes && *minutes > 0)

@@ -8,6 +8,7 @@
 #include "cli/certificate.h"
 #include "cli/rule_text.h"
 #include "keyring/label.h"
+#include "keyring/trust_of.h"
 #include "keyring/withdrawn.h"
 #include "policy/vocabulary.h"
 
@@ -72,6 +73,13 @@ class CertificateChecker {
     }
     for (const Rule& rule : policy_.rules())
       if (speaks_tls(rule) && !rule.is_tls_server()) check_server_name(rule);
+    for (const Rule& rule : policy_.rules()) {
+      if (!needs_trust(rule)) continue;
+      for (const std::string& label : rule.settings.trust) {
+        if (const auto trust = keyring::trust_of(keyring_, {label}); !trust)
+          findings_.push_back(about(error, policy_, rule, Setting::trust, trust.error().message));
+      }
+    }
     check_trust();
     check_lists();
     return std::move(findings_);
@@ -169,7 +177,7 @@ class CertificateChecker {
     for (const Rule& rule : policy_.rules()) {
       if (!needs_trust(rule) || rule.settings.revocation != policy::Revocation::hard) continue;
       for (const keyring::Entry& entry : *entries) {
-        if (entry.usage != keyring::Usage::ca || !entry.trusted) continue;
+        if (entry.usage != keyring::Usage::ca || !entry.trusted || !counts(rule, entry)) continue;
         if (const std::string lacks = lacks_list(entry); !lacks.empty())
           findings_.push_back(
               about(warning, policy_, rule, Setting::revocation,
@@ -196,6 +204,11 @@ class CertificateChecker {
         without.size() == 1 ? "" : fmt::format(" and {} others", without.size() - 1), entry.label);
   }
 
+  static bool counts(const Rule& rule, const keyring::Entry& entry) {
+    const std::vector<std::string>& labels = rule.settings.trust;
+    return labels.empty() || std::ranges::find(labels, entry.label) != labels.end();
+  }
+
   static bool is_current(const CrlPtr& list, const X509* ca) {
     const ASN1_TIME* const next = X509_CRL_get0_nextUpdate(list.get());
     return X509_NAME_cmp(X509_CRL_get_issuer(list.get()), X509_get_subject_name(ca)) == 0 &&
@@ -219,6 +232,7 @@ std::string keyring_path(const Policy& policy) {
 bool needs_keyring(const Rule& rule) { return needs_identity(rule) || needs_trust(rule); }
 
 bool needs_label(const Rule& rule) {
+  if (needs_trust(rule) && !rule.settings.trust.empty()) return true;
   return needs_identity(rule) &&
          (!rule.settings.sni.empty() ||
           std::ranges::any_of(rule.settings.certificates,

@@ -3,7 +3,6 @@
 // and an outbound one a rule for the port of the server, which the program now
 // connects to by itself.
 #include <algorithm>
-#include <set>
 
 #include "cli/convert.h"
 #include "cli/foreign_words.h"
@@ -135,8 +134,8 @@ class Service {
       const std::string port = accept != nullptr ? Endpoint(accept->value).port : "";
       if (!port.empty()) rule.set("local_ports", port_value(port));
       rule.comment("What listens in stunnel's place starts the program, all under Gaiter:");
-      rule.comment("gaiter run -- socat TCP-LISTEN:" + port +
-                   ",fork,reuseaddr EXEC:" + shell_word(options_.last("exec")->value));
+      rule.comment("gaiter run -- socat TCP-LISTEN:" + port + ",fork,reuseaddr " +
+                   shell_word("EXEC:" + command_line()));
     }
     if (const auto label = stunnel_identity(options_, conversion_))
       rule.set("certificate", quoted(*label));
@@ -145,6 +144,22 @@ class Service {
       if (other.is_secondary()) names += other.sni_entries(options_);
     if (!names.empty()) rule.set("sni", "{" + names + " }");
     convert_stunnel_client_auth(options_, rule, conversion_);
+  }
+
+  // `exec` with `execArgs`, whose first word is the program's own name, as socat takes it.
+  std::string command_line() const {
+    std::string line = options_.last("exec")->value;
+    const StunnelOption* arguments = options_.last("execargs");
+    if (arguments != nullptr) {
+      const size_t blank = arguments->value.find_first_of(" \t");
+      if (blank != std::string::npos)
+        line += " " + std::string(trimmed(std::string_view(arguments->value).substr(blank)));
+    }
+    if (line.find_first_of(",:\"'\\!()[]{}") != std::string::npos)
+      conversion_.note((arguments != nullptr ? arguments : options_.last("exec"))->line,
+                       "socat reads some of these signs itself: put the command into a script, and "
+                       "name that behind EXEC:");
+    return line;
   }
 
   void convert_outbound(ConvertedRule& rule) {
@@ -159,7 +174,13 @@ class Service {
         addresses.push_back(quoted(local ? "loopback" : server.host));
       names += (names.empty() ? "" : ", ") + server.text();
     }
-    if (addresses.size() == servers.size()) rule.set("remote", one_or_list(addresses));
+    if (addresses.size() == servers.size())
+      rule.set("remote", one_or_list(addresses));
+    else
+      conversion_.note(servers.front()->line,
+                       servers.front()->written +
+                           ": the rule is for this port on every host, with this name and trust; "
+                           "say remote = \"ADDRESS\" if other servers have it too");
     set_ports(rule, "remote_ports");
     const StunnelOption* accept = options_.last("accept");
     rule.comment("The program connects to " + names +
@@ -187,22 +208,6 @@ class Service {
   Conversion& conversion_;
 };
 
-// A keyring's CAs are trusted in every rule, while stunnel has a CAfile a service.
-void note_shared_trust(const StunnelFile& file, Conversion& conversion) {
-  std::set<std::string> files;
-  const auto look_at = [&](const std::vector<StunnelOption>& options) {
-    for (const StunnelOption& option : options) {
-      if (option.name == "cafile" && files.insert(option.value).second && files.size() > 1) {
-        conversion.note(option.line, option.written +
-                                         ": all rules trust what is in the keyring; to keep the "
-                                         "CAs of services apart, say allow = [ \"issuer:...\" ]");
-      }
-    }
-  };
-  look_at(file.global);
-  for (const StunnelService& service : file.services) look_at(service.options);
-}
-
 }  // namespace
 
 std::expected<Conversion, policy::Error> convert_stunnel(std::string_view text,
@@ -227,7 +232,6 @@ std::expected<Conversion, policy::Error> convert_stunnel(std::string_view text,
     else
       service.convert(services);
   }
-  note_shared_trust(*file, conversion);
   return conversion;
 }
 

@@ -1,5 +1,7 @@
 // The certificates of a service of stunnel's: its own, and those of its peers.
 #include <algorithm>
+#include <filesystem>
+#include <system_error>
 
 #include "cli/certificate_file.h"
 #include "cli/policy_values.h"
@@ -51,33 +53,65 @@ std::vector<std::string> peer_names(const StunnelOptions& options) {
   return patterns;
 }
 
-// What the keyring has to trust. With `peer` the allowed certificates themselves,
-// as patterns.
-std::vector<std::string> trust(const Verification& wanted, const StunnelOptions& options,
-                               Conversion& conversion) {
-  std::vector<std::string> allowed;
-  for (const StunnelOption* file : options.values("cafile")) {
-    conversion.trust_label(file->value, wanted.peer ? "site" : "ca", stem(file->value));
-    if (!wanted.peer) continue;
-    const auto fingerprints = fingerprints_of_file(file->value);
+// What the keyring has to hold for a service, and whom of these the rule is to trust.
+struct Trusted {
+  std::vector<std::string> labels;   // quoted
+  std::vector<std::string> allowed;  // with `peer`: the certificates themselves, as patterns
+  std::string undecided;             // what a person has to decide first; "" = nothing
+};
+
+// The files of CApath, in order; empty if it cannot be read.
+std::vector<std::string> files_of(const std::string& directory) {
+  std::vector<std::string> files;
+  std::error_code error;
+  for (const auto& one : std::filesystem::directory_iterator(directory, error))
+    if (one.path().extension() == ".pem") files.push_back(one.path());
+  std::ranges::sort(files);
+  return files;
+}
+
+Trusted trust(const Verification& wanted, const StunnelOptions& options, Conversion& conversion) {
+  Trusted trusted;
+  const auto add = [&](const std::string& file, const StunnelOption& option) {
+    const std::string label = conversion.trust_label(file, wanted.peer ? "site" : "ca", stem(file));
+    trusted.labels.push_back(quoted(label));
+    if (!wanted.peer) return;
+    const auto fingerprints = fingerprints_of_file(file);
     if (!fingerprints) {
-      conversion.note(file->line, file->written + ": " + fingerprints.error() +
-                                      ": name the certificates in it, allow = [ "
-                                      "\"fingerprint:SHA256\" ]");
-      continue;
+      conversion.note(option.line, option.written + ": " + fingerprints.error());
+      trusted.undecided = "name the peers: allow = [ \"fingerprint:SHA256\" ], of " + file;
+      return;
     }
-    for (const std::string& one : *fingerprints) allowed.push_back("fingerprint:" + one);
-  }
+    for (const std::string& one : *fingerprints) trusted.allowed.push_back("fingerprint:" + one);
+    if (fingerprints->size() > 1)
+      conversion.note(option.line, option.written +
+                                       ": holds several certificates: import each as a site of "
+                                       "its own, and name them all in trust");
+  };
+  for (const StunnelOption* file : options.values("cafile")) add(file->value, *file);
   if (const StunnelOption* path = options.last("capath")) {
-    conversion.command("for f in " + shell_word(path->value) +
-                       "/*.pem; do gaiter keyring "
-                       "import \"$(basename \"$f\" .pem)\" --cert \"$f\"; done");
-    if (wanted.peer)
-      conversion.note(
-          path->line,
-          path->written + ": name the certificates in it, allow = [ \"fingerprint:SHA256\" ]");
+    const std::vector<std::string> files = files_of(path->value);
+    for (const std::string& file : files) add(file, *path);
+    if (files.empty()) {
+      conversion.note(path->line, path->written + ": no *.pem in it can be read here");
+      trusted.undecided = "import what is in " + path->value + ", and name it in trust";
+    }
   }
-  return allowed;
+  if (trusted.labels.empty() && trusted.undecided.empty())
+    trusted.undecided = "say whom to trust: it verifies, but names neither CAfile nor CApath";
+  return trusted;
+}
+
+// What cannot be carried over as it is must not become less.
+void block(ConvertedRule& rule, const std::string& what_to_decide) {
+  rule.set("tls", quoted("block"));
+  rule.comment("BLOCKED until you decide, and take tls = \"block\" out:");
+  rule.comment(what_to_decide);
+}
+
+void set_trust(const Trusted& trusted, ConvertedRule& rule) {
+  if (!trusted.undecided.empty()) block(rule, trusted.undecided);
+  if (!trusted.labels.empty()) rule.set("trust", one_or_list(trusted.labels));
 }
 
 void convert_revocation(const StunnelOptions& options, ConvertedRule& rule,
@@ -88,9 +122,10 @@ void convert_revocation(const StunnelOptions& options, ConvertedRule& rule,
   rule.set("revocation", quoted("hard"));
   const std::string files =
       file != nullptr ? shell_word(file->value) : shell_word(path->value) + "/*.pem";
-  conversion.note(
-      (file != nullptr ? file : path)->line,
-      "CRLs belong to the keyring's entry of their CA: copy " + files + " to its crl.pem");
+  conversion.note((file != nullptr ? file : path)->line,
+                  "CRLs belong to the keyring's entry of their CA: gaiter keyring crl LABEL "
+                  "--import " +
+                      files);
 }
 
 }  // namespace
@@ -115,12 +150,13 @@ void convert_stunnel_client_auth(const StunnelOptions& options, ConvertedRule& r
       conversion.note(wanted.line, "a client's certificate that nobody verifies is not asked for");
     return;
   }
-  const std::vector<std::string> certificates = trust(wanted, options, conversion);
-  const std::vector<std::string> allowed = wanted.peer ? certificates : peer_names(options);
+  const Trusted trusted = trust(wanted, options, conversion);
+  const std::vector<std::string> allowed = wanted.peer ? trusted.allowed : peer_names(options);
   rule.set("client_auth", quoted(wanted.required ? "required" : "optional"));
+  set_trust(trusted, rule);
   if (!allowed.empty())
     rule.set("allow", array_of(allowed));
-  else if (wanted.required)
+  else if (wanted.required && trusted.undecided.empty())
     rule.set("allow", quoted("any-trusted"));
   convert_revocation(options, rule, conversion);
 }
@@ -139,8 +175,9 @@ void convert_stunnel_verify(const StunnelOptions& options, ConvertedRule& rule,
                         "CA and remove verify = \"none\"");
     return;
   }
-  const std::vector<std::string> certificates = trust(wanted, options, conversion);
-  const std::vector<std::string> names = wanted.peer ? certificates : peer_names(options);
+  const Trusted trusted = trust(wanted, options, conversion);
+  const std::vector<std::string> names = wanted.peer ? trusted.allowed : peer_names(options);
+  set_trust(trusted, rule);
   // One name, sent as SNI too or nothing said of that: Gaiter's own way to verify.
   if (names.size() == 1 && !wanted.peer && !names[0].starts_with("email:")) {
     const std::string name = names[0].substr(names[0].find(':') + 1);
@@ -155,7 +192,7 @@ void convert_stunnel_verify(const StunnelOptions& options, ConvertedRule& rule,
   rule.set("verify", quoted("chain"));
   if (!names.empty()) {
     rule.set("allow", array_of(names));
-  } else {
+  } else if (trusted.undecided.empty()) {
     rule.comment(
         "As with stunnel, any certificate of a trusted CA will do; verify = \"full\" "
         "asks for the");

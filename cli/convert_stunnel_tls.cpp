@@ -117,6 +117,12 @@ class TlsConverter {
       if (const StunnelOption* timeout = options_.last("sessioncachetimeout"))
         session += number("lifetime", *timeout, 1, 604'800);
     }
+    // No tickets: here no server resumes without.
+    const auto options = options_.values("options");
+    if (resumes && std::ranges::any_of(options, [](const StunnelOption* one) {
+          return lower_case(one->value).ends_with("no_ticket");
+        }))
+      session += " tickets = 0;";
     if (!session.empty()) rule_.set("session", "{" + session + " }");
   }
 

@@ -1,6 +1,7 @@
 #include "cli/policy_show.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -59,6 +60,7 @@ std::string peer_text(const Rule& rule) {
     if (!settings.interchangeable.empty())
       out += fmt::format(", {} interchangeable", settings.interchangeable.size());
   }
+  if (!settings.trust.empty()) out += fmt::format(", trust {}", fmt::join(settings.trust, " or "));
   std::string allowed;
   for (const policy::PeerPattern& pattern : settings.allow) {
     allowed += fmt::format("{}{}:{}", allowed.empty() ? "" : ", ", policy::to_string(pattern.kind),

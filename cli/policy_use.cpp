@@ -24,6 +24,7 @@ std::expected<PolicyUse, policy::Error> PolicyUse::of(const keyring::Keyring& ke
   for (const policy::Rule& rule : policy->rules()) {
     if (!policy::may_protect(rule.settings)) continue;
     Needs& needs = use.needs_.emplace_back(rule.name, rule.settings.certificates);
+    needs.labels.insert(needs.labels.end(), rule.settings.trust.begin(), rule.settings.trust.end());
     for (const policy::SniEntry& entry : rule.settings.sni) {
       needs.labels.insert(needs.labels.end(), entry.labels.begin(), entry.labels.end());
     }

@@ -7,8 +7,7 @@ namespace {
 
 using enum ForeignWord::Kind;
 
-constexpr std::string_view no_engines =
-    "OpenSSL's engines are not used; a key in a token is named in the keyring";
+constexpr std::string_view no_engines = "OpenSSL's engines are not used, nor are keys in tokens";
 constexpr std::string_view nothing_is_fetched =
     "Gaiter fetches nothing while it verifies; keep CRLs and OCSP responses in the keyring";
 constexpr std::string_view ticket_keys =
@@ -31,6 +30,7 @@ constexpr ForeignWord words[] = {
     {"curve", converted},
     {"curves", converted},
     {"exec", converted},
+    {"execargs", converted},
     {"fips", converted},
     {"key", converted},
     {"options", converted},
@@ -54,7 +54,6 @@ constexpr ForeignWord words[] = {
     {"debug", not_needed},
     {"delay", not_needed},
     {"egd", not_needed},
-    {"execargs", not_needed},
     {"foreground", not_needed},
     {"iconactive", not_needed},
     {"iconerror", not_needed},

@@ -37,15 +37,15 @@ constexpr Names groups[] = {
 };
 
 constexpr Names signatures[] = {
-    {"rsa_pkcs1_sha256", "0401", {}},
-    {"rsa_pkcs1_sha384", "0501", {}},
-    {"rsa_pkcs1_sha512", "0601", {}},
-    {"ecdsa_secp256r1_sha256", "0403", {}},
-    {"ecdsa_secp384r1_sha384", "0503", {}},
-    {"ecdsa_secp521r1_sha512", "0603", {}},
-    {"rsa_pss_rsae_sha256", "0804", {}},
-    {"rsa_pss_rsae_sha384", "0805", {}},
-    {"rsa_pss_rsae_sha512", "0806", {}},
+    {"rsa_pkcs1_sha256", "0401", {"TLS_SIGALG_SHA256_WITH_RSA"}},
+    {"rsa_pkcs1_sha384", "0501", {"TLS_SIGALG_SHA384_WITH_RSA"}},
+    {"rsa_pkcs1_sha512", "0601", {"TLS_SIGALG_SHA512_WITH_RSA"}},
+    {"ecdsa_secp256r1_sha256", "0403", {"TLS_SIGALG_SHA256_WITH_ECDSA"}},
+    {"ecdsa_secp384r1_sha384", "0503", {"TLS_SIGALG_SHA384_WITH_ECDSA"}},
+    {"ecdsa_secp521r1_sha512", "0603", {"TLS_SIGALG_SHA512_WITH_ECDSA"}},
+    {"rsa_pss_rsae_sha256", "0804", {"TLS_SIGALG_SHA256_WITH_RSASSA_PSS"}},
+    {"rsa_pss_rsae_sha384", "0805", {"TLS_SIGALG_SHA384_WITH_RSASSA_PSS"}},
+    {"rsa_pss_rsae_sha512", "0806", {"TLS_SIGALG_SHA512_WITH_RSASSA_PSS"}},
     {"ed25519", "0807", {}},
     {"ed448", "0808", {}},
 };

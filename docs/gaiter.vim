@@ -15,7 +15,7 @@ syntax match gaiterInclude "@include"
 syntax keyword gaiterSection inbound outbound defaults rules keyring unmatched
 syntax keyword gaiterCondition direction local remote local_ports remote_ports program user group
 syntax keyword gaiterCondition unit name priority
-syntax keyword gaiterSetting tls role mode until certificate sni sni_unmatched client_auth allow deny
+syntax keyword gaiterSetting tls role mode until certificate sni sni_unmatched trust client_auth allow deny
 syntax keyword gaiterSetting map_user map_file verify pins server_name interchangeable profile min_version
 syntax keyword gaiterSetting max_version suites groups signatures alpn session rekey
 syntax keyword gaiterSetting handshake_timeout close_timeout truncation ocsp must_staple revocation

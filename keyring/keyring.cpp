@@ -11,6 +11,7 @@
 #include "keyring/identities.h"
 #include "keyring/label.h"
 #include "keyring/repository.h"
+#include "keyring/trust_of.h"
 #include "keyring/x509_text.h"
 
 namespace gaiter::keyring {
@@ -73,6 +74,18 @@ bool add_trust(Trust& trust, const EntryFiles& files) {
 }
 
 bool vouches(const EntryConf& conf) { return conf.trusted && conf.usage != Usage::personal; }
+
+// What was asked for by its label must vouch for peers.
+Result<void> check_voucher(const Repository& repository, const std::string& label) {
+  const auto files = read_labelled(repository, label, Depth::conf);
+  if (!files) return std::unexpected(files.error());
+  if (vouches(files->conf)) return {};
+  return fail(
+      Error::Kind::invalid,
+      "entry \"" + label + "\" in " + repository.path() + " vouches for nobody: it " +
+          (files->conf.usage == Usage::personal ? "is `personal`, neither a `ca` nor a `site`"
+                                                : "says `trust = off`"));
+}
 
 // Calls visit(files) for every entry that vouches for peers.
 Result<void> for_each_voucher(const Repository& repository, const auto& visit) {
@@ -253,8 +266,10 @@ Result<void> for_each_identity(
   return {};
 }
 
-Result<Trust> Keyring::trust() const {
-  auto repository = open_repository(*this);
+Result<Trust> Keyring::trust() const { return trust_of(*this, {}); }
+
+Result<Trust> trust_of(const Keyring& keyring, const std::vector<std::string>& labels) {
+  auto repository = open_repository(keyring);
   if (!repository) return pass_on(repository);
   const auto failed = [] {
     return fail(Error::Kind::system, "cannot make a trust store: " + take_openssl_reason());
@@ -265,11 +280,20 @@ Result<Trust> Keyring::trust() const {
       X509_STORE_set_flags(trust.authorities.get(), X509_V_FLAG_PARTIAL_CHAIN) != 1) {
     return failed();
   }
-  auto filled = for_each_voucher(**repository, [&](const EntryFiles& files) -> Result<void> {
+  const auto add = [&](const EntryFiles& files) -> Result<void> {
     if (!add_trust(trust, files)) return failed();
     return {};
-  });
-  if (!filled) return pass_on(filled);
+  };
+  if (labels.empty()) {
+    if (auto filled = for_each_voucher(**repository, add); !filled) return pass_on(filled);
+    return trust;
+  }
+  for (const std::string& label : labels) {
+    if (auto good = check_voucher(**repository, label); !good) return pass_on(good);
+    const auto files = read_labelled(**repository, label, Depth::certificates);
+    if (!files) return std::unexpected(files.error());
+    if (auto added = add(*files); !added) return pass_on(added);
+  }
   return trust;
 }
 

@@ -146,6 +146,9 @@ class Resolver {
             std::string(setting == Setting::allow ? "allow" : "deny") +
                 ": no certificate is asked for; say client_auth = \"required\" or \"optional\"");
     }
+    if (!asked && is_own(Setting::trust))
+      wrong(Setting::trust,
+            "trust: no certificate is asked for; say client_auth = \"required\" or \"optional\"");
     if (settings_.map_user && settings_.client_auth != ClientAuth::required)
       wrong(Setting::map_user, "map_user: it needs client_auth = \"required\"");
     if (settings_.sni.empty() && is_own(Setting::sni_unmatched))
@@ -171,6 +174,8 @@ class Resolver {
       wrong(setting, std::string(setting == Setting::allow ? "allow" : "deny") +
                          ": nothing is verified, so what the certificate says means nothing");
     }
+    if (!chain && is_own(Setting::trust))
+      wrong(Setting::trust, "trust: no chain is verified; say verify = \"full\" or \"chain\"");
     if (settings_.must_staple && !chain && is_own(Setting::must_staple))
       wrong(Setting::must_staple,
             "must_staple: without its chain a certificate's OCSP response cannot be verified");

@@ -73,6 +73,10 @@ std::string show_sni(const Settings& s) {
   return "{" + text + " }";
 }
 
+std::string show_trust(const Settings& s) {
+  return s.trust.empty() ? "\"\"" : show_one_or_more(s.trust, same);
+}
+
 std::string show_until(const Settings& s) {
   if (!s.until) return "\"\"";
   const std::chrono::year_month_day day(*s.until);
@@ -128,6 +132,7 @@ constexpr Key keys[] = {
     {"sni", true, false, read_sni, show_sni},
     {"sni_unmatched", true, false, read_word_setting<&S::sni_unmatched, sni_unmatched_words>,
      show_word<&S::sni_unmatched>},
+    {"trust", true, true, read_trust, show_trust},
     {"client_auth", true, false, read_word_setting<&S::client_auth, client_auth_words>,
      show_word<&S::client_auth>},
     {"allow", true, true, read_allow, show_allow},

@@ -27,6 +27,7 @@ enum class Setting : uint8_t {
   certificate,
   sni,
   sni_unmatched,
+  trust,
   client_auth,
   allow,
   deny,

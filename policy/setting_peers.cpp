@@ -114,6 +114,32 @@ bool read_sni(const Node& node, Settings& out, const Report& report) {
   return true;
 }
 
+bool read_trust(const Node& node, Settings& out, const Report& report) {
+  if (node.is_text() && node.text.empty()) {
+    out.trust.clear();
+    return true;
+  }
+  std::vector<std::string> labels;
+  for (const Node* element : one_or_more(node,
+                                         "trusts nobody; leave it out for all that the "
+                                         "keyring trusts",
+                                         report)) {
+    std::string label;
+    if (!read_text(*element, label, report)) return false;
+    if (!is_label(label)) {
+      report.value(*element, wants_label);
+      return false;
+    }
+    if (std::ranges::find(labels, label) != labels.end()) {
+      report.value(*element, "is in the list already");
+      return false;
+    }
+    labels.push_back(std::move(label));
+  }
+  out.trust = std::move(labels);
+  return !out.trust.empty();
+}
+
 bool read_allow(const Node& node, Settings& out, const Report& report) {
   if (node.is_text() && node.text == "any-trusted") {
     out.allow_any_trusted = true;

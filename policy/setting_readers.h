@@ -14,6 +14,7 @@ namespace gaiter::policy {
 bool read_until(const Node& node, Settings& out, const Report& report);
 bool read_certificate(const Node& node, Settings& out, const Report& report);
 bool read_sni(const Node& node, Settings& out, const Report& report);
+bool read_trust(const Node& node, Settings& out, const Report& report);
 bool read_allow(const Node& node, Settings& out, const Report& report);
 bool read_deny(const Node& node, Settings& out, const Report& report);
 bool read_pins(const Node& node, Settings& out, const Report& report);

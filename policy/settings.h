@@ -121,6 +121,9 @@ struct Settings {
   std::vector<SniEntry> sni;                               // server
   SniUnmatched sni_unmatched = SniUnmatched::use_default;  // server: `certificates`, or an alert
 
+  // Labels of the keyring's entries that vouch for peers of this rule; empty = all that it
+  // trusts.
+  std::vector<std::string> trust;
   ClientAuth client_auth = ClientAuth::none;  // server
   // Who may be at the other end, of those whose certificate is verified. Denied
   // wins. `allow` empty = anybody trusted; a server with client_auth = required
@@ -168,7 +171,7 @@ struct Settings {
 
 // How many keys a section can have: one each for the members of Settings, but for
 // allow_any_trusted, which `allow` sets.
-inline constexpr size_t setting_count = 34;
+inline constexpr size_t setting_count = 35;
 
 // What holds at `now`. Once `until` has come, the exceptions are over: off and optional are
 // required (block stays block), and the mode is enforce. Nobody else works this out.

@@ -4,6 +4,7 @@
 
 #include "keyring/keyring.h"
 #include "keyring/ticket_keys.h"
+#include "keyring/trust_of.h"
 #include "policy/user_map.h"
 
 namespace gaiter::shim {
@@ -168,12 +169,14 @@ Made add_identities(const keyring::Keyring& keyring, const std::vector<std::stri
   return {};
 }
 
-Made add_trust(const keyring::Keyring& keyring, engine::ContextSettings& wanted) {
-  auto trust = keyring.trust();
+Made add_trust(const keyring::Keyring& keyring, const std::vector<std::string>& labels,
+               engine::ContextSettings& wanted) {
+  auto trust = keyring::trust_of(keyring, labels);
   if (!trust) return local_failure(trust.error());
   wanted.trust = std::move(trust->authorities);
   wanted.sites = std::move(trust->sites);
   if (wanted.revocation == engine::Revocation::off) return {};
+  // Of all CAs: a list vouches for nobody.
   auto crls = keyring.crls();
   if (!crls) return local_failure(crls.error());
   wanted.crls = std::move(*crls);
@@ -216,7 +219,7 @@ std::expected<engine::ContextSettings, engine::Failure> context_settings(
   if (auto done = add_identities(*keyring, settings.certificates, wanted.identities); !done)
     return std::unexpected(std::move(done.error()));
   if (trusts)
-    if (auto done = add_trust(*keyring, wanted); !done)
+    if (auto done = add_trust(*keyring, settings.trust, wanted); !done)
       return std::unexpected(std::move(done.error()));
   if (!server) return wanted;
   if (settings.map_user)

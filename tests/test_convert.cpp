@@ -116,7 +116,7 @@ void words_are_known_by_what_becomes_of_them(void**) {
   assert_true(stunnel_word("pid")->kind == ForeignWord::Kind::not_needed);
   assert_true(stunnel_word("sessiond")->kind == ForeignWord::Kind::no_counterpart);
   assert_null(stunnel_word("crt"));
-  assert_true(at_tls_word("gsk_session_ticket_server_count")->kind ==
+  assert_true(at_tls_word("gsk_session_ticket_server_timeout")->kind ==
               ForeignWord::Kind::no_counterpart);
   assert_null(at_tls_word("no such word"));
 }

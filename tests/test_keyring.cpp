@@ -1,5 +1,6 @@
 // Reading a keyring: what is found, in which order, and who is trusted.
 #include "keyring/label.h"
+#include "keyring/trust_of.h"
 #include "tests/keyring_fixture.h"
 
 namespace gaiter::keyring {
@@ -221,6 +222,29 @@ void a_site_that_says_it_is_a_ca_is_trusted_alone(void**) {
   assert_int_equal(verify(take(hand.open().trust()), signed_by_it.identity.leaf.get()), X509_V_OK);
 }
 
+void trust_of_some_labels(void**) {
+  const Hand hand;
+  const Made one = make(request_for("one", true)), two = make(request_for("two", true));
+  const Made of_one = make(request_for("of-one"), &one), of_two = make(request_for("of-two"), &two);
+  const Made site = make(request_for("site"));
+  const std::string entry = hand.entry("one", "usage = ca\n", one.certificate_pem);
+  hand.entry("two", "usage = ca\n", two.certificate_pem);
+  hand.entry("site", "usage = site\n", site.certificate_pem);
+  hand.entry("mine", personal, of_one.certificate_pem, of_one.key_pem);
+  const Trust first = take(trust_of(hand.open(), {"one"}));
+  assert_int_equal(verify(first, of_one.identity.leaf.get()), X509_V_OK);
+  assert_int_not_equal(verify(first, of_two.identity.leaf.get()), X509_V_OK);
+  assert_int_not_equal(verify(first, site.identity.leaf.get()), X509_V_OK);
+  const Trust both = take(trust_of(hand.open(), {"site", "two"}));
+  assert_int_equal(verify(both, of_two.identity.leaf.get()), X509_V_OK);
+  assert_int_equal(verify(both, site.identity.leaf.get()), X509_V_OK);
+  assert_int_not_equal(verify(both, of_one.identity.leaf.get()), X509_V_OK);
+  assert_refused(trust_of(hand.open(), {"one", "tow"}), Kind::not_found, "no entry \"tow\"");
+  assert_refused(trust_of(hand.open(), {"mine"}), Kind::invalid, "vouches for nobody", "personal");
+  put_file(entry + "/entry.conf", "usage = ca\ntrust = off\n");
+  assert_refused(trust_of(hand.open(), {"one"}), Kind::invalid, "trust = off");
+}
+
 void no_descriptor_is_left_open(void**) {
   const Hand hand;
   const Made a = make(request_for("a"));
@@ -270,6 +294,7 @@ int main() {
       cmocka_unit_test(every_ca_of_a_bundle_is_an_anchor),
       cmocka_unit_test(a_site_is_trusted_alone),
       cmocka_unit_test(a_site_that_says_it_is_a_ca_is_trusted_alone),
+      cmocka_unit_test(trust_of_some_labels),
       cmocka_unit_test(no_descriptor_is_left_open),
       cmocka_unit_test(the_default_path_follows_user_and_environment),
   };

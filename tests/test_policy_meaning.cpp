@@ -91,7 +91,9 @@ void peers(void**) {
 }
 
 void who_may_connect(void**) {
-  expect_good("inbound", {"client_auth = \"required\"; allow = \"any-trusted\";",
+  expect_good("outbound", {"trust = \"a\";", "trust = [ \"a\", \"b\" ];", "trust = \"\";"});
+  expect_good("inbound", {"client_auth = \"required\"; allow = \"any-trusted\"; trust = \"a\";",
+                          "client_auth = \"required\"; allow = \"any-trusted\";",
                           "client_auth = \"optional\"; allow = [ \"dns:a.b\" ];",
                           "client_auth = \"required\"; tls = \"off\";",
                           "client_auth = \"required\"; allow = \"dns:a.b\"; map_user = true;"});
@@ -99,6 +101,10 @@ void who_may_connect(void**) {
                {{"client_auth = \"required\";", "allow = \"any-trusted\""},
                 {"allow = \"any-trusted\";", "no certificate is asked for"},
                 {"deny = \"dns:a.b\";", "no certificate is asked for"},
+                {"trust = \"a\";", "no certificate is asked for"},
+                {"client_auth = \"optional\"; trust = [ ];", "trusts nobody"},
+                {"client_auth = \"optional\"; trust = [ \"a\", \"a\" ];", "in the list already"},
+                {"client_auth = \"optional\"; trust = \"/etc/ca.pem\";", "not a label"},
                 {"map_user = true;", "client_auth = \"required\""},
                 {"client_auth = \"optional\"; allow = [ \"any-trusted\" ];", "one of a list"},
                 {"certificate = \"none\";", "needs a certificate"},
@@ -114,6 +120,7 @@ void who_may_connect(void**) {
                 {"interchangeable = [ ];", "no name is in it"},
                 {"interchangeable = \"a.b\"; verify = \"chain\";", "no name is verified"},
                 {"interchangeable = \"a.b\"; server_name = \"c.d\";", "the only name"},
+                {"verify = \"pinned\"; trust = \"a\";", "no chain is verified"},
                 {"tls = \"optional\";", "downgraded"},
                 {"role = \"server\"; verify = \"full\";", "belongs to a TLS client"}});
 }

@@ -141,6 +141,7 @@ void defaults_and_origins(void**) {
       "certificate = \"default\" (default)\n"
       "sni = { } (default)\n"
       "sni_unmatched = \"default\" (default)\n"
+      "trust = \"\" (default)\n"
       "client_auth = \"required\" (" +
       conf +
       ":3)\n"
@@ -170,7 +171,7 @@ void defaults_and_origins(void**) {
       "engine = \"auto\" (default)\n"
       "accelerator = \"auto\" (default)\n";
   assert_string_equal(shown.c_str(), wanted.c_str());
-  assert_int_equal(policy.effective(policy.rules()[0]).size(), 28);
+  assert_int_equal(policy.effective(policy.rules()[0]).size(), 29);
 }
 
 void wrong_words_in_a_section(void**) {
@@ -192,7 +193,7 @@ void wrong_words_in_a_section(void**) {
       {"certificat = \"a\"", "2: certificat: unknown key; did you mean certificate?"},
       {"colour = \"red\"",
        "2: colour: unknown key; valid here: tls, role, mode, until, certificate, sni, "
-       "sni_unmatched, client_auth, allow, deny, map_user, map_file, profile, min_version, "
+       "sni_unmatched, trust, client_auth, allow, deny, map_user, map_file, profile, min_version, "
        "max_version, suites, groups, signatures, alpn, session, rekey, handshake_timeout, "
        "close_timeout, truncation, ocsp, revocation, on_change, engine, accelerator"},
       {"verify = \"full\"", "2: verify: belongs to outbound, not to inbound"},

@@ -124,3 +124,6 @@ def test_check_sees_that_a_list_is_missing(house, company, policy):
     write_crl(house.path, "company-ca", revoke(company))
     assert "list of CN=Company CA" not in run(*words).out
     assert "list of CN=house-ca" in run(*words).out
+    policy(_443='inbound = { client_auth = "required"; allow = "any-trusted"; trust = "company-ca"; '
+                'certificate = "web"; revocation = "hard"; };\n')
+    assert "revocation list" not in run(*words).out

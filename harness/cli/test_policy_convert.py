@@ -200,7 +200,8 @@ def test_services_of_stunnel_become_rules(stunnel, tmp_path):
     assert list(rules) == ["redis", "web", "to-ldap", "to-peer", "blind"]
     assert rules["redis"] == {
         "direction": '"inbound"', "local_ports": "6379", "certificate": '"shop"',
-        "client_auth": '"required"', "allow": '[ "dns:batch.example", "dns:web.example" ]',
+        "client_auth": '"required"', "trust": '"house-ca"',
+        "allow": '[ "dns:batch.example", "dns:web.example" ]',
         "suites": '["TLS_AES_256_GCM_SHA384","TLS_CHACHA20_POLY1305_SHA256",'
                   '"TLS_AES_128_GCM_SHA256","TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"]',
         "handshake_timeout": "20"}
@@ -210,11 +211,11 @@ def test_services_of_stunnel_become_rules(stunnel, tmp_path):
         "session": "{ cache = 0; tickets = 0; }"}
     assert rules["to-ldap"] == {
         "direction": '"outbound"', "remote_ports": "636", "server_name": '"ldap.example"',
-        "verify": '"full"', "groups": '[ "X25519", "P-256" ]'}
+        "trust": '"house-ca"', "verify": '"full"', "groups": '[ "X25519", "P-256" ]'}
     peer = rules["to-peer"]
     assert re.fullmatch(r'\[ "fingerprint:[0-9a-f]{64}" \]', peer.pop("allow"))
     assert peer == {"direction": '"outbound"', "remote": '"10.0.0.9"', "remote_ports": "2636",
-                    "certificate": '"shop"', "verify": '"chain"'}
+                    "certificate": '"shop"', "trust": '"shop-2"', "verify": '"chain"'}
     assert rules["blind"]["verify"] == '"none"'
 
 
@@ -225,7 +226,7 @@ def test_what_stunnel_has_and_gaiter_has_not_is_named(stunnel):
     for word, said in (("TIMEOUTidle", "TIMEOUTidle"), ("ciphers =", "AES128-SHA"),
                        ("sslVersion = TLSv1", "RFC 8996"), ("[blind]", "verifies no server"),
                        ("protocol = smtp", "left out, keep stunnel"),
-                       (f"CAfile = {stunnel.parent}/shop", "issuer:")):
+                       ("connect = ldap.example:636", "every host")):
         assert said in " ".join(notes.pop(line_of(text, word)))
     assert not notes
     for line in result.err.splitlines():
@@ -257,12 +258,12 @@ def test_statements_of_at_tls_become_rules(at_tls):
         "direction": '"inbound"', "remote": '("10.0.0.0/8", "192.0.2.1")', "local_ports": "6379",
         "certificate": '"Redis-Server"', "client_auth": '"required"', "allow": '"any-trusted"',
         "map_user": "true", "min_version": '"TLSv1.3"',
-        "suites": '["TLS_AES_256_GCM_SHA384","TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",'
-                  '"TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"]',
+        "trust": '"ring1-ca"', "suites": '[ "TLS_AES_256_GCM_SHA384" ]',
         "handshake_timeout": "20"}
     assert rules["BatchOut"] == {
         "direction": '"outbound"', "remote": '"192.0.2.0/24"', "remote_ports": '"5000-5010"',
-        "server_name": '"batch.example"', "verify": '"full"', "groups": '[ "X25519", "P-256" ]'}
+        "trust": '"ring1-ca"', "server_name": '"batch.example"', "verify": '"full"',
+        "max_version": '"TLSv1.2"', "groups": '[ "X25519", "P-256" ]'}
     assert '    # program = "batch*";' in result.out
 
 
@@ -282,6 +283,7 @@ def test_a_converted_at_tls_policy_is_good(at_tls, tmp_path):
     policy.write_text(run("policy", "convert", at_tls).out)
     keyring = tmp_path / "keyring"
     assert run("keyring", "create", "Redis-Server", "--keyring", keyring).code == 0
+    assert run("keyring", "ca", "create", "ring1-ca", "--keyring", keyring).code == 0
     (tmp_path / "user.map").write_text("")
     result = run("check", policy, "--keyring", keyring)
     assert result.code < 2, result.out
@@ -317,3 +319,127 @@ def test_the_format_can_be_said(tmp_path):
     result = run("policy", "convert", "--from", "stunnel", path)
     assert result.code == 0, result.err
     assert rules_of(result.out)["inetd"]["local_ports"] == "6379"
+
+
+def converted(tmp_path, text, name="foreign.conf"):
+    path = tmp_path / name
+    path.write_text(text)
+    result = run("policy", "convert", path)
+    return result, rules_of(result.out)
+
+
+def test_what_of_stunnel_cannot_be_carried_over_blocks(tmp_path):
+    """Less is never asked for than stunnel did."""
+    unreadable = f"{tmp_path}/nothing.pem"
+    text = "[{name}]\naccept = 1\nconnect = 127.0.0.1:{port}\ncert = /x.pem\n{more}\n"
+    services = [("peer", 2, f"verifyPeer = yes\nCAfile = {unreadable}"),
+                ("old-peer", 3, f"verify = 4\nCAfile = {unreadable}"),
+                ("both", 4, f"verify = 3\nCAfile = {unreadable}"),
+                ("path", 5, f"verifyChain = yes\nrequireCert = yes\nCApath = {unreadable}"),
+                ("nobody", 6, "verifyChain = yes\nrequireCert = yes")]
+    for client in ("", "client = yes\n"):
+        whole = "".join(text.format(name=name, port=port, more=client + more)
+                        for name, port, more in services)
+        result, rules = converted(tmp_path, whole)
+        assert [rules[name]["tls"] for name, _, _ in services] == ['"block"'] * 5
+        assert result.out.count("BLOCKED until you decide") == 5
+        assert "any certificate of a trusted CA will do" not in result.out
+
+
+def test_each_service_of_stunnel_trusts_its_own_cas(tmp_path, pki):
+    (tmp_path / "one.pem").write_bytes(pki.ca.certificate_pem)
+    (tmp_path / "cas").mkdir()
+    (tmp_path / "cas" / "two.pem").write_bytes(pki.stranger_ca.certificate_pem)
+    (tmp_path / "cas" / "three.pem").write_bytes(pki.ca.certificate_pem)
+    _, rules = converted(tmp_path, f"""
+[a]
+client = yes
+connect = 127.0.0.1:1
+verifyChain = yes
+CAfile = {tmp_path}/one.pem
+[b]
+client = yes
+connect = 127.0.0.1:2
+verifyChain = yes
+CApath = {tmp_path}/cas
+""")
+    assert rules["a"]["trust"] == '"one"'
+    assert rules["b"]["trust"] == '("three", "two")'
+    assert "tls" not in rules["a"] and "tls" not in rules["b"]
+
+
+def test_arguments_of_a_program_that_stunnel_starts(tmp_path):
+    text = "[vnc]\naccept = 5900\nexec = /usr/bin/x11vnc\nexecArgs = x11vnc -inetd{more}\n" \
+           "cert = /x.pem\n"
+    result, _ = converted(tmp_path, text.format(more=""))
+    assert "'EXEC:/usr/bin/x11vnc -inetd'" in result.out and "Not needed" not in result.out
+    result, _ = converted(tmp_path, text.format(more=" -a,b"))
+    assert "into a script" in result.err
+
+
+def test_no_tickets_of_stunnel(tmp_path):
+    _, rules = converted(tmp_path, "[a]\naccept = 1\nconnect = 2\ncert = /x.pem\n"
+                                   "options = NO_TICKET\n")
+    assert rules["a"]["session"] == "{ tickets = 0; }"
+
+
+TTLS = """\
+TTLSRule One { Direction Inbound
+  LocalPortRange 990
+  TTLSGroupActionRef on
+  TTLSEnvironmentActionRef server }
+TTLSGroupAction on { TTLSEnabled On }
+TTLSEnvironmentAction server
+{
+  HandshakeRole ServerWithClientAuth
+  TTLSKeyRingParms { Keyring FTPRING }
+  TTLSEnvironmentAdvancedParms { ClientAuthType Required
+    CertificateLabel FTP
+    %s }
+  TTLSGskAdvancedParms { %s }
+  TTLSGskLdapParms { %s }
+  TTLSCipherParms { %s }
+}
+"""
+TLS12 = "V3CipherSuites4Char C030C02F"
+TLS13 = "V3CipherSuites TLS_AES_256_GCM_SHA384"
+
+
+@pytest.mark.parametrize("versions, suites, wanted", [
+    ("", TLS12, {"max_version": '"TLSv1.2"'}),
+    ("TLSv1.3 On", TLS12, {"max_version": '"TLSv1.2"'}),
+    ("TLSv1.3 On", f"{TLS13}\n{TLS12}", {}),
+    ("TLSv1.3 On", TLS13, {"min_version": '"TLSv1.3"'}),
+    ("TLSv1.2 On\nTLSv1.3 Off", TLS12, {"max_version": '"TLSv1.2"'}),
+    ("", TLS13, {"tls": '"block"'}),
+    ("TLSv1.2 Off", "", {"tls": '"block"'})])
+def test_versions_of_at_tls_are_what_check_accepts(tmp_path, versions, suites, wanted):
+    result, rules = converted(tmp_path, TTLS % (versions, "", "", suites), "ttls.policy")
+    for key in ("tls", "min_version", "max_version"):
+        assert rules["One"].get(key) == wanted.get(key)
+    keyring = tmp_path / "keyring"
+    assert run("keyring", "ca", "create", "FTPRING-ca", "--keyring", keyring).code == 0
+    assert run("keyring", "create", "FTP", "--keyring", keyring).code == 0
+    (tmp_path / "gaiter.conf").write_text(result.out)
+    checked = run("check", tmp_path / "gaiter.conf", "--keyring", keyring)
+    assert checked.code < 2, checked.out
+
+
+def test_more_words_of_at_tls(tmp_path):
+    _, rules = converted(tmp_path, TTLS % (
+        "", "GSK_SESSION_TICKET_SERVER_ENABLE Off", "GSK_CRL_SECURITY_LEVEL High", TLS12), "t.policy")
+    assert rules["One"]["session"] == "{ tickets = 0; }"
+    assert rules["One"]["revocation"] == '"hard"'
+    assert rules["One"]["trust"] == '"FTPRING-ca"'
+    _, rules = converted(tmp_path, TTLS % ("", "GSK_SESSION_TICKET_SERVER_COUNT 2", "", TLS12),
+                         "t.policy")
+    assert rules["One"]["session"] == "{ tickets = 2; }"
+
+
+def test_an_application_controlled_rule_keeps_its_settings(tmp_path):
+    result, rules = converted(tmp_path, TTLS % ("ApplicationControlled On", "", "", TLS12),
+                              "t.policy")
+    assert rules["One"]["tls"] == '"block"'
+    assert rules["One"]["certificate"] == '"FTP"' and rules["One"]["trust"] == '"FTPRING-ca"'
+    assert rules["One"]["client_auth"] == '"required"' and "suites" in rules["One"]
+    assert "gaiter keyring import FTPRING-ca" in result.out
