@@ -7,9 +7,6 @@
 namespace gaiter::engine {
 namespace {
 
-constexpr uint8_t max_idle_records = 32;
-constexpr uint8_t max_renegotiations = 3;
-
 enum class MessageType : uint8_t {
   hello_request = 0,
   client_hello = 1,
@@ -78,19 +75,7 @@ std::optional<Received> update_keys(ReadState& state, std::span<const uint8_t> c
   return {};
 }
 
-std::optional<Received> count_renegotiation(ReadState& state) {
-  if (++state.renegotiations > max_renegotiations)
-    return violation(Alert::unexpected_message, "renegotiation asked for again and again");
-  return Received{.what = Receipt::refuse_renegotiation};
-}
-
 }  // namespace
-
-std::optional<Received> count_idle_record(ReadState& state) {
-  if (++state.idle_records > max_idle_records)
-    return violation(Alert::unexpected_message, "too many records in a row without data");
-  return {};
-}
 
 std::optional<Received> receive_alert(ReadState& state, std::span<const uint8_t> content) {
   constexpr uint8_t warning = 1, fatal = 2;
@@ -107,7 +92,7 @@ std::optional<Received> receive_alert(ReadState& state, std::span<const uint8_t>
       return violation(Alert::illegal_parameter, "an alert of unknown level");
     ignored = level == warning;
   }
-  if (ignored) return count_idle_record(state);
+  if (ignored) return {};
   return Received{.what = Receipt::peer_alert, .alert = alert};
 }
 
@@ -132,10 +117,8 @@ std::optional<Received> receive_handshake(ReadState& state, std::span<const uint
     message.body_remaining -= static_cast<uint32_t>(step);
     if (message.body_remaining != 0) return news;
     message = {};
-    if (state.keys.version == Version::tls12) {
-      news = count_renegotiation(state);
-      if (news->what == Receipt::failed) return news;
-    }
+    if (state.keys.version == Version::tls12)
+      news = Received{.what = Receipt::refuse_renegotiation};
   }
   return news;
 }

@@ -15,10 +15,6 @@ inline Received violation(Alert alert, const char* reason) {
   return {.what = Receipt::failed, .alert = alert, .reason = reason};
 }
 
-// Counts a record that brought nothing. A failure once there were too many in a
-// row, else nothing: go on.
-std::optional<Received> count_idle_record(ReadState& state);
-
 // `content` is a whole alert record's. Nothing = ignore it and go on.
 std::optional<Received> receive_alert(ReadState& state, std::span<const uint8_t> content);
 

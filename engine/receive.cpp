@@ -169,12 +169,17 @@ std::optional<Received> take_content(ReadState& state, Inbox& inbox, const Opene
                                      bool& only_tickets) {
   if (opened.type != ContentType::handshake && state.message.header_length != 0)
     return violation(Alert::unexpected_message, "a record amid a handshake message's pieces");
+  const bool is_data = opened.type == ContentType::application_data;
+  if (is_data && opened.in_sink + opened.rest.size() != 0) {
+    state.idle_records = 0;
+  } else {
+    ++state.idle_records;
+    ++state.idle_in_call;
+  }
   switch (opened.type) {
     case ContentType::application_data:
       inbox.plain_at = static_cast<uint32_t>(opened.rest.data() - inbox.data);
       inbox.plain_length = static_cast<uint32_t>(opened.rest.size());
-      if (opened.in_sink + opened.rest.size() == 0) return count_idle_record(state);
-      state.idle_records = 0;
       return {};
     case ContentType::handshake:
       return receive_handshake(state, opened.rest, only_tickets);
@@ -194,6 +199,8 @@ std::optional<Received> open_front(ReadState& state, Inbox& inbox, IovCursor& si
   if (inbox.cipher_length < record_header_length) return Received{.what = Receipt::need_input};
   if (auto failed = check_header(keys, inbox)) return failed;
   if (!has_whole_record(inbox)) return Received{.what = Receipt::need_input};
+  if (std::max(state.idle_records, state.idle_in_call) >= max_idle_records)
+    return Received{.what = Receipt::idle};
 
   const Sealed sealed = front_record(keys, inbox);
   const bool may_be_ticket = tickets.take != nullptr && !state.past_tickets &&

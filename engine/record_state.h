@@ -48,6 +48,9 @@ inline constexpr size_t max_seal_overhead = record_header_length + 8 + aead_tag_
 // The longest record on the wire that is not a record_overflow.
 inline constexpr size_t max_record_length = record_header_length + max_plaintext + 256;
 
+// So many records that bring nothing are opened, then the caller is asked: see Receipt::idle.
+inline constexpr uint8_t max_idle_records = 32;
+
 // RFC 8446 5.3: a sequence number that would wrap ends the connection.
 inline constexpr uint64_t exhausted_sequence = UINT64_MAX;
 
@@ -82,9 +85,11 @@ struct ReadState {
   DirectionState keys;
   Role role;  // ours
   HandshakeMessage message;
-  uint8_t idle_records;    // in a row that brought nothing (empty data, ignored alerts); capped
-  uint8_t renegotiations;  // TLS 1.2: how often the peer asked; capped
-  bool past_tickets;       // a record came that was more than NewSessionTicket messages
+  // Records that brought no data (empty ones, KeyUpdates, tickets, ignored alerts, requests for
+  // renegotiation, and pieces of them): in a row, and since the caller last put it to 0.
+  uint8_t idle_records;
+  uint8_t idle_in_call;
+  bool past_tickets;  // a record came that was more than NewSessionTicket messages
 };
 
 static_assert(std::is_trivially_copyable_v<WriteState> && std::is_trivially_copyable_v<ReadState>);

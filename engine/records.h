@@ -83,6 +83,10 @@ enum class Receipt : uint8_t {
   closed,      // close_notify: nothing may follow
   key_update,  // the peer wants a KeyUpdate in return; the read keys have moved on already
   refuse_renegotiation,  // TLS 1.2: answer with a no_renegotiation warning, go on
+  // A whole record waits, but max_idle_records brought nothing: in a row, and it is the caller's
+  // to end the connection (unexpected_message) or to put ReadState::idle_records to 0; or in this
+  // call of the program's, which has then cost enough (ReadState::idle_in_call).
+  idle,
   peer_alert,            // the peer ended the connection with `alert`
   failed,                // a violation: send `alert`, then end the connection
 };

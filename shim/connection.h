@@ -374,6 +374,9 @@ class Connection : public Slot {
 
   ssize_t fill(int fd, size_t wanted, int flags);
   int digest(int fd, const engine::Received& received);
+  bool grant_idle_records();
+  bool has_paused() const;
+  bool go_on_after_pause(int fd, int flags);
   bool open_next(int fd);
   void note_end(int fd);
   ssize_t read_locked(int fd, LockResult lock, engine::IovCursor& sink, int flags);
@@ -422,7 +425,7 @@ class Connection : public Slot {
   std::atomic<uint64_t> rule_number_{0};  // ActiveRule::number()
   sockaddr_in6 remote_{};                 // or a sockaddr_in
   std::atomic<uint32_t> steps_{0};        // of the handshake, by whichever process
-  int64_t began_ = 0;
+  int64_t began_ = 0;  // the handshake; then, the time that grant_idle_records() has not spent
   Flight flight_;
   Pace pace_;
 

@@ -41,7 +41,7 @@ bool Connection::open_next(int fd) {
   }
   next.plain_length += inbox.plain_length;
   inbox = next;
-  return digest(fd, received) == 0;
+  return digest(fd, received) == 0 && !has_paused();
 }
 
 // Has up to `wanted` bytes opened in the inbox; one recv at most by `flags`'
@@ -49,6 +49,7 @@ bool Connection::open_next(int fd) {
 bool Connection::gather(int fd, size_t wanted, int flags) {
   const CallDeadline deadline(SO_RCVTIMEO, flags);
   bool asked = false;
+  reading_.state.idle_in_call = 0;
   for (;;) {
     if (!open_desk()) return false;
     while (inbox().plain_length < wanted && open_next(fd)) {
@@ -64,6 +65,10 @@ bool Connection::gather(int fd, size_t wanted, int flags) {
     if (inbox.plain_length >= wanted || reading_.ended ||
         (asked && reading_.drained && enough && !all)) {
       return true;
+    }
+    if (has_paused()) {
+      if (some || !go_on_after_pause(fd, flags)) return some;
+      continue;
     }
     if (reading_.cut_off || reading_.error != 0) {
       if (!some && (flags & keep_error) == 0) report_end();
@@ -118,6 +123,7 @@ ssize_t Connection::readable_bytes(int fd) {
   settle_inbox();
   // What does not fit in the inbox is not counted. Who counts then reads no further (nginx).
   if (!reading_.ended && !reading_.cut_off && arrived(fd) != taken()) epoll_rest_uncounted(*this);
+  if (has_paused()) epoll_rest_unopened(*this);
   return length;
 }
 
@@ -159,6 +165,7 @@ bool Connection::pull(int fd, const Registration* asking) {
   }
   settle_inbox();
   holder().asking = nullptr;
+  if (has_paused()) epoll_rest_unopened(*this);
   return reading_.hint.load(std::memory_order_relaxed) == Reading::Hint::something;
 }
 

@@ -146,8 +146,12 @@ Progress Connection::step_locked(int fd, bool polls) {
       if (got < 0 && errno == EINTR) continue;
       if (got < 0 && errno == EAGAIN) return Progress::wait_readable;
       if (got <= 0) {
-        return refuse(fd, {Cause::peer_closed, "the peer closed the connection in mid-handshake",
-                           "its log may tell why"});
+        const bool silent = rule().is_tls_server() && taken() == 0;
+        return refuse(
+            fd,
+            {Cause::peer_closed,
+             silent ? "closed without a byte" : "the peer closed the connection in mid-handshake",
+             silent ? "looks like a check whether the port is open" : "its log may tell why"});
       }
     }
     // Not before a client said something: silent ones cost no memory.

@@ -149,6 +149,12 @@ int Connection::digest(int fd, const Received& received) {
       writing_.owes_refusal.store(true, std::memory_order_release);
       settle_debts(fd);
       return 0;
+    case Receipt::idle:
+      if (reading_.state.idle_records < engine::max_idle_records || grant_idle_records()) return 0;
+      send_alert(fd, engine::Alert::unexpected_message);
+      break_off(fd, "protocol", "too many records in a row without data");
+      errno = error();
+      return -1;
     case Receipt::peer_alert:
       break_off(fd, "peer_alert", engine::alert_name(static_cast<uint8_t>(received.alert)));
       errno = error();
@@ -187,7 +193,10 @@ ssize_t Connection::read_locked(int fd, LockResult lock, IovCursor& sink, int fl
   if (reading_.receiving) recover_input(fd);
   struct Settled {
     Connection& connection;
-    ~Settled() { connection.settle_inbox(); }
+    ~Settled() {
+      connection.settle_inbox();
+      if (connection.has_paused()) epoll_rest_unopened(connection);
+    }
   } settled{*this};
   if (state() == State::failed) {
     errno = error();
@@ -202,6 +211,7 @@ ssize_t Connection::read_locked(int fd, LockResult lock, IovCursor& sink, int fl
   const CallDeadline deadline(SO_RCVTIMEO, flags);
   bool has_waited = false;
   size_t total = 0;
+  reading_.state.idle_in_call = 0;
   for (;;) {
     // What was read ahead came before the end.
     if (!open_desk()) return total != 0 ? static_cast<ssize_t>(total) : -1;
@@ -218,6 +228,10 @@ ssize_t Connection::read_locked(int fd, LockResult lock, IovCursor& sink, int fl
                received.what == Receipt::refuse_renegotiation);
     }
     if (sink.empty() || reading_.ended) return static_cast<ssize_t>(total);
+    if (has_paused()) {
+      if (total < least && go_on_after_pause(fd, flags)) continue;
+      return total != 0 ? static_cast<ssize_t>(total) : -1;
+    }
     if (reading_.cut_off || reading_.error != 0) {
       if (total != 0) return static_cast<ssize_t>(total);
       report_end();

@@ -66,6 +66,8 @@ uint32_t Connection::ready(int fd, uint32_t wanted, uint32_t kernel, const Regis
     if (arrived) reading_.drained.store(false, std::memory_order_relaxed);
     if (!readable && (arrived || hint == Reading::Hint::unsure)) readable = pull(fd, asking);
     if (readable) visible |= wanted & in_bits;
+    // More waits that may hold something: see connection_idle.cpp.
+    if (!readable && read_hint() == Reading::Hint::unsure) visible |= ask_again;
     if (readable && (reading_.ended || reading_.shut)) visible |= wanted & POLLRDHUP;
     if (state() == State::failed) return (wanted & (in_bits | out_bits)) | POLLERR | POLLHUP;
   }

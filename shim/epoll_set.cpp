@@ -278,6 +278,15 @@ void epoll_rest_uncounted(Connection& connection) {
   });
 }
 
+void epoll_rest_unopened(Connection& connection) {
+  for_each_armed(connection, [](Registration& entry) {
+    if ((entry.events & (EPOLLIN | EPOLLRDNORM | EPOLLRDHUP)) == 0) return;
+    entry.told = 0;
+    entry.pending |= (entry.events & EPOLLET) != 0 ? EPOLLIN | ask_kernel : EPOLLIN;
+    announce(entry);
+  });
+}
+
 void epoll_data_taken(Connection& connection) {
   connection.kicked.store(false, std::memory_order_relaxed);
   for_each_armed(connection, [](const Entry& entry) {

@@ -109,6 +109,9 @@ void epoll_data_arrived(Connection& connection, const Registration* asking);
 // The program was told how much it can read, and more has come than that: of the rest
 // another edge must tell.
 void epoll_rest_uncounted(Connection& connection);
+// A call has stopped short of records that are there (connection_idle.cpp): the set is to look
+// at them, whatever edge has told of them.
+void epoll_rest_unopened(Connection& connection);
 // What was read ahead has been read: sets are not to be woken by it any more.
 void epoll_data_taken(Connection& connection);
 // Sealed bytes began to wait for room in the socket.

@@ -50,6 +50,9 @@ short before(const pollfd& wanted, pollfd& asked, int64_t& limit) {
   const uint32_t visible = connection.ready(wanted.fd, bits(wanted.events), 0);
   asked.events = static_cast<short>(connection.kernel_interest(bits(wanted.events)));
   if (must_end_in_time(connection)) limit = std::min(limit, connection.deadline());
+  // Of records that wait here no kernel will tell.
+  if ((visible & Connection::ask_again) != 0 && connection.read_hint() == Reading::Hint::unsure)
+    limit = std::min(limit, process::now() + tick);
   return static_cast<short>(visible);
 }
 

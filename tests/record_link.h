@@ -107,7 +107,9 @@ class Link {
   }
 
   // Receives into one piece of `room` bytes; what was delivered is appended to `got`.
+  // A call of the program's.
   Received receive_up_to(size_t room, const TicketSink& tickets = {}) {
+    read.idle_in_call = 0;
     Data sink(room, 0xee);
     const iovec piece{sink.data(), sink.size()};
     IovCursor cursor(&piece, 1);

@@ -114,16 +114,49 @@ void refuses_too_much_plaintext(void**) {
   }
 }
 
-void refuses_a_flood_of_empty_records(void**) {
+void stops_at_a_flood_of_empty_records(void**) {
   for (const Suite& suite : {tls13, tls12}) {
     Link link(suite);
     for (int round = 0; round != 3; ++round) {
-      for (int i = 0; i != 32; ++i) link.arrive(link.sealed_data({}));
+      for (int i = 0; i != 31; ++i) link.arrive(link.sealed_data({}));
       link.arrive(link.sealed_data({1}));
       assert_what(link.receive_all(), Receipt::need_input);
     }
-    for (int i = 0; i != 33; ++i) link.arrive(link.sealed_data({}));
-    assert_failed(link.receive_all(), Alert::unexpected_message);
+    for (int i = 0; i != 40; ++i) link.arrive(link.sealed_data({}));
+    const uint64_t opened = link.read.keys.sequence;
+    assert_what(link.receive_all(), Receipt::idle);
+    assert_int_equal(link.read.keys.sequence - opened, 32);
+    assert_what(link.receive_all(), Receipt::idle);
+    assert_int_equal(link.read.keys.sequence - opened, 32);
+    link.read.idle_records = 0;
+    assert_what(link.receive_all(), Receipt::need_input);
+    assert_int_equal(link.read.keys.sequence - opened, 40);
+  }
+}
+
+// Between data, too: a call opens no more of them than that.
+void a_call_opens_few_records_that_bring_nothing(void**) {
+  for (const bool in_place : {false, true}) {
+    Link link(tls13);
+    for (int i = 0; i != 100; ++i) {
+      link.arrive(link.sealed_data({}));
+      if (i % 2 == 0) link.arrive(link.sealed_data({1}));
+    }
+    int calls = 0;
+    for (Received received{Receipt::idle}; received.what == Receipt::idle; ++calls) {
+      const uint64_t before = link.read.keys.sequence;
+      if (in_place) {
+        link.read.idle_in_call = 0;
+        do {
+          link.inbox.plain_length = 0;
+          received = open_in_place(link.read, link.inbox);
+        } while (received.what == Receipt::sink_full);
+      } else {
+        received = link.receive_all();
+      }
+      assert_true(link.read.keys.sequence - before <= 32 + 17);
+    }
+    assert_int_equal(calls, 4);
   }
 }
 
@@ -181,7 +214,8 @@ int main() {
       cmocka_unit_test(refuses_lost_repeated_and_reordered_records),
       cmocka_unit_test(refuses_bad_headers),
       cmocka_unit_test(refuses_too_much_plaintext),
-      cmocka_unit_test(refuses_a_flood_of_empty_records),
+      cmocka_unit_test(stops_at_a_flood_of_empty_records),
+      cmocka_unit_test(a_call_opens_few_records_that_bring_nothing),
       cmocka_unit_test(never_wraps_a_sequence_number),
       cmocka_unit_test(survives_garbage),
   };
