@@ -116,6 +116,7 @@ bool load() {
   // Now, since the program may fork its workers next.
   engine::make_own_ticket_key();
   loaded.store(true, std::memory_order_release);
+  log::say_what_is_wrong();
   return true;
 }
 

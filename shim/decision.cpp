@@ -2,12 +2,14 @@
 
 #include <unistd.h>
 
+#include "shim/log_sums.h"
 #include "shim/process.h"
 
 namespace gaiter::shim {
 
 Decision decide(policy::Direction direction, const sockaddr* local, const sockaddr* remote) {
   live::follow();
+  log::write_due_sums();
   Decision decision;
   Snapshot& here = live::current();
   const auto blocked = [&](const char* why) {

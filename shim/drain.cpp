@@ -11,6 +11,7 @@
 #include "shim/connection.h"
 #include "shim/fd_table.h"
 #include "shim/live.h"
+#include "shim/log_sums.h"
 #include "shim/process.h"
 #include "shim/real.h"
 #include "shim/refusal.h"
@@ -94,6 +95,7 @@ void drain_quiet_connections() {
 void expect_to_drain() { some_may.store(true, std::memory_order_relaxed); }
 
 int64_t drain_before_sleep(int64_t until) {
+  if (const int64_t due = log::write_due_sums(); due < until) until = std::max<int64_t>(due, 1);
   if (!some_may.load(std::memory_order_relaxed) || until == 0) [[likely]]
     return until;
   live::follow();

@@ -18,8 +18,9 @@ void expect_to_drain();
 
 // For a thread that is about to sleep until something happens to a connection, or
 // until `until` (process::now(), INT64_MAX: for ever): a quiet moment. Follows the
-// policy and drains if that is due; when to wake up, and call again. One load if no
-// rule says drain. As live::follow() it may read files and allocate.
+// policy and drains if that is due, and writes sums of the log whose time has come; when to
+// wake up, and call again. Two loads if there is neither. As live::follow() it may read files and
+// allocate.
 int64_t drain_before_sleep(int64_t until);
 
 }  // namespace gaiter::shim

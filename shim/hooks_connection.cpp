@@ -12,6 +12,7 @@
 #include "shim/expected_names.h"
 #include "shim/hooks.h"
 #include "shim/listeners.h"
+#include "shim/log_sums.h"
 #include "shim/refusal.h"
 #include "shim/relay.h"
 #include "shim/relay_end.h"
@@ -72,6 +73,7 @@ int connect_protected(int fd, const sockaddr* address, socklen_t length, const v
     return fail_with(EALREADY);
   }
   connection.identify(fd);
+  log::keep_sums();
   connection.take_low_water(fd);
   connection.hide_from_exec();
   int result = -1;
@@ -129,6 +131,7 @@ int adopt_accepted(int fd, Address& remote, int flags) {
     return let_go();
   }
   Connection* connection;
+  log::keep_sums();
   if (decision.verdict == Verdict::protect) {
     connection = Connection::make_pending(*decision.rule, decision.clear);
     if (connection != nullptr) {
@@ -290,6 +293,7 @@ int hook_listen(int fd, int backlog) {
   }
   const int result = real::listen(fd, backlog);
   if (result == 0 && is_internet) listeners::add(local.get());
+  if (result == 0 && is_internet && concerned(gaiter::policy::Direction::inbound)) log::keep_sums();
   return result;
 }
 

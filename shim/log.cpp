@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/auxv.h>
@@ -40,6 +41,7 @@ constinit std::atomic<Level> threshold = Level::warning;
 constinit Place place = Place::standard_error;
 constinit char path[1024] = "";
 constinit std::atomic<uid_t> user = 0;  // geteuid(2)
+constinit bool is_wrong = false;
 constinit std::atomic<bool> standard_error_known = false;
 constinit FileIdentity standard_error{};
 
@@ -67,10 +69,6 @@ bool standard_error_usable(mode_t& mode) {
 
 int close_foreign(int fd) { return real::close(fd); }
 
-void write_to(int fd, const char* text, size_t length) {
-  [[maybe_unused]] const ssize_t ignored = real::write(fd, text, length);
-}
-
 // Whoever read a pipe may have gone: that is not to end the program, by SIGPIPE, for what
 // it did not write itself.
 void write_to_pipe(int fd, const char* text, size_t length) {
@@ -86,13 +84,19 @@ void write_to_pipe(int fd, const char* text, size_t length) {
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
+// The program's, so its flags stay: what has no room now is lost. A line is shorter than
+// PIPE_BUF, for which a pipe that is writable has room.
 void write_to_standard_error(mode_t mode, const char* text, size_t length) {
+  constexpr timespec at_once{};
+  pollfd one{2, POLLOUT, 0};
   if (S_ISSOCK(mode)) {
-    real::send(2, text, length, MSG_NOSIGNAL);
+    real::send(2, text, length, MSG_NOSIGNAL | MSG_DONTWAIT);
+  } else if (real::ppoll(&one, 1, &at_once, nullptr) <= 0) {
+    return;
   } else if (S_ISFIFO(mode)) {
     write_to_pipe(2, text, length);
   } else {
-    write_to(2, text, length);
+    [[maybe_unused]] const ssize_t ignored = real::write(2, text, length);
   }
 }
 
@@ -106,11 +110,14 @@ int open_file() {
   // In a sticky directory a file of ours is ours.
   if (way.run(folder, true) != base::Verdict::trusted) return -1;
   const int directory = way.release();
-  const int fd = openat(directory, name,
-                        O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, 0640);
+  // Not a FIFO: it may have a reader that does not read.
+  const int fd = openat(
+      directory, name,
+      O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
   real::close(directory);
   struct stat status;
   if (fd >= 0 && fstat(fd, &status) == 0 &&
+      (S_ISREG(status.st_mode) || S_ISCHR(status.st_mode)) &&
       base::verdict_on_owner(status, user.load(std::memory_order_relaxed)) ==
           base::Verdict::trusted)
     return fd;
@@ -123,9 +130,9 @@ int open_file() {
 bool write_to_file(const char* text, size_t length) {
   const int fd = open_file();
   if (fd < 0) return false;
-  write_to(fd, text, length);
+  const bool written = real::write(fd, text, length) >= 0;
   real::close(fd);
-  return true;
+  return written;
 }
 
 // RFC 3164 as /dev/log takes it; journald and every syslogd listen there.
@@ -149,19 +156,26 @@ void write_to_syslog(Level level, const char* text, size_t length) {
   real::close(fd);
 }
 
-void parse(std::string_view setting) {
+// False: a word means nothing, and what it would say stays as it was.
+bool parse(std::string_view setting) {
   const size_t colon = setting.find(':');
   const std::string_view level = setting.substr(0, colon);
   const std::string_view where = colon == std::string_view::npos ? "" : setting.substr(colon + 1);
+  bool good = level.empty();
   for (size_t i = 0; i < std::size(level_names); ++i) {
-    if (level == level_names[i]) threshold = static_cast<Level>(i);
+    if (level != level_names[i]) continue;
+    threshold = static_cast<Level>(i);
+    good = true;
   }
   if (where == "syslog") {
     place = Place::syslog;
   } else if (where.starts_with('/') && where.size() < sizeof path) {
     where.copy(path, where.size());
     place = Place::file;
+  } else {
+    good = good && (where.empty() || where == "stderr");
   }
+  return good;
 }
 
 }  // namespace
@@ -173,7 +187,18 @@ void start() {
     place = Place::syslog;
     return;
   }
-  if (const char* const setting = std::getenv("GAITER_LOG"); setting != nullptr) parse(setting);
+  if (const char* const setting = std::getenv("GAITER_LOG"); setting != nullptr)
+    is_wrong = !parse(setting);
+}
+
+void say_what_is_wrong() {
+  if (!is_wrong) return;
+  is_wrong = false;
+  const char* const setting = std::getenv("GAITER_LOG");
+  line(Level::warning,
+       "GAITER_LOG={}: it is LEVEL[:PLACE], with the level error, warning, info or debug, and the "
+       "place stderr, syslog or the absolute path of a file; what is not so is not heeded",
+       setting != nullptr ? setting : "");
 }
 
 void user_changed() { user.store(geteuid(), std::memory_order_relaxed); }

@@ -3,7 +3,8 @@
 // GAITER_LOG = LEVEL[:PLACE]; LEVEL error, warning (default), info or debug;
 // PLACE stderr (default), syslog, or the absolute path of a file. Lines are
 // formatted on the stack and written by one write(2); no stdio, no allocation,
-// no descriptor kept open. Never holds payload or keys.
+// no descriptor kept open. Never holds payload or keys. Whatever the place is, a call
+// of the program's does not wait for it: a line for which there is no room is lost.
 #pragma once
 
 #include <fmt/core.h>
@@ -17,6 +18,9 @@ enum class Level : uint8_t { error, warning, info, debug };
 
 // Reads GAITER_LOG and remembers which file descriptor 2 is. Once, at start.
 void start();
+
+// Of a word in GAITER_LOG that means nothing: once a process that has TCP sockets.
+void say_what_is_wrong();
 
 bool wanted(Level level);
 

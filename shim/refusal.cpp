@@ -11,6 +11,7 @@
 #include "shim/connection.h"
 #include "shim/decision.h"
 #include "shim/log.h"
+#include "shim/log_sums.h"
 
 namespace gaiter::shim {
 
@@ -100,6 +101,13 @@ const char* version_name(engine::Version version) {
   return version == engine::Version::tls13 ? "TLSv1.3" : "TLSv1.2";
 }
 
+// Whether such a line is to be written, or was counted.
+bool is_wanted(log::Level level, const std::string& rule, const char* cause, const sockaddr* remote,
+               std::string_view reason) {
+  return log::wanted(level) &&
+         log::is_first(level, remote, "rule=" + rule + " cause=" + cause, reason);
+}
+
 }  // namespace
 
 int errno_of(Cause cause, bool inbound) {
@@ -109,6 +117,10 @@ int errno_of(Cause cause, bool inbound) {
 
 void log_refused(const ActiveRule& rule, int fd, const sockaddr* remote,
                  const engine::Failure& failure) {
+  if (!is_wanted(log::Level::warning, rule.rule().name, row_of(failure.cause).word, remote,
+                 failure.reason)) {
+    return;
+  }
   log::line(log::Level::warning,
             "refused rule={} local={} remote={} cause={} errno={} reason={} advice={}",
             rule.rule().name, local_end(fd).text, remote_end(remote).text,
@@ -154,10 +166,11 @@ void log_drained(const Connection& connection, int fd) {
 }
 
 void log_blocked(const ActiveRule* rule, int fd, const sockaddr* remote, const char* why) {
+  const std::string name = rule != nullptr ? rule->rule().name : "-";
+  if (!is_wanted(log::Level::warning, name, "blocked", remote, why)) return;
   log::line(log::Level::warning,
-            "refused rule={} local={} remote={} cause=blocked errno=EACCES reason={}",
-            rule != nullptr ? rule->rule().name : "-", local_end(fd).text, remote_end(remote).text,
-            quoted(why));
+            "refused rule={} local={} remote={} cause=blocked errno=EACCES reason={}", name,
+            local_end(fd).text, remote_end(remote).text, quoted(why));
 }
 
 void log_secured(const Connection& connection, int fd, const engine::Summary& summary,
@@ -174,6 +187,10 @@ void log_secured(const Connection& connection, int fd, const engine::Summary& su
 }
 
 void log_broken(const Connection& connection, int fd, const char* cause, const char* reason) {
+  if (!is_wanted(log::Level::warning, connection.rule().rule().name, cause, connection.remote(),
+                 reason)) {
+    return;
+  }
   log::line(log::Level::warning, "broken rule={} local={} remote={} cause={} reason={}",
             connection.rule().rule().name, local_end(fd).text, remote_end(connection.remote()).text,
             cause, quoted(reason));

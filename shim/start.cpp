@@ -9,6 +9,7 @@
 #include "shim/inherited.h"
 #include "shim/live.h"
 #include "shim/log.h"
+#include "shim/log_sums.h"
 #include "shim/names.h"
 #include "shim/new_process.h"
 #include "shim/process.h"
@@ -58,6 +59,7 @@ void after_fork_in_child() {
 
 void end_process() {
   if (process::memory_is_borrowed()) return;
+  log::write_last_sums();
   // Closed here and not by the kernel: others may hold these connections too, and
   // count on those that are gone not to be counted.
   int64_t now = process::now();

@@ -88,7 +88,8 @@ def stacks(pid):
 class Process:
     """A started program. Its output is in files, so that it can never block on a full pipe."""
 
-    def __init__(self, argv, name, place, environment=None, stdin=None, user=None, cwd=None):
+    def __init__(self, argv, name, place, environment=None, stdin=None, user=None, cwd=None,
+                 stderr=None):
         self.argv = [str(word) for word in argv]
         self.name = name
         self.out_path = os.path.join(place, name + ".out")
@@ -109,7 +110,8 @@ class Process:
         try:
             with open(self.out_path, "wb") as out, open(self.err_path, "wb") as err:
                 self._popen = subprocess.Popen(
-                    self.argv, stdin=source, stdout=out, stderr=err, env=env, cwd=cwd or place,
+                    self.argv, stdin=source, stdout=out,
+                    stderr=err if stderr is None else stderr, env=env, cwd=cwd or place,
                     start_new_session=True, bufsize=0, **options)
         finally:
             if opened is not None:
