@@ -1,5 +1,6 @@
 // ca sign: a CA of the keyring answers a request.
 #include <fmt/format.h>
+#include <openssl/x509v3.h>
 
 #include "cli/certificate.h"
 #include "cli/keyring.h"
@@ -13,6 +14,16 @@
 #include "keyring/store.h"
 
 namespace gaiter::cli {
+namespace {
+
+const char* uses_of(X509* certificate) {
+  const uint32_t uses = X509_get_extended_key_usage(certificate);
+  const bool server = (uses & XKU_SSL_SERVER) != 0, client = (uses & XKU_SSL_CLIENT) != 0;
+  return server && client ? "server and client" : server ? "server" : "client";
+}
+
+}  // namespace
+
 int keyring_ca_sign(const std::string& path, const SignOptions& options) {
   const auto keyring = open_keyring(path);
   if (!keyring) return report(keyring.error());
@@ -34,8 +45,10 @@ int keyring_ca_sign(const std::string& path, const SignOptions& options) {
   if (!written) return report(written.error());
   const CertificateFacts facts = facts_of(certificate->get());
   say(fmt::format(
-      "signed {} by {}, serial number {}, valid until {}, for: {}", facts.subject, *label,
-      facts.serial, facts.not_after,
+      "signed {} by {}, serial number {}, valid until {}, key {} {}, as {}{}, for: {}",
+      facts.subject.empty() ? "no subject" : facts.subject, *label, facts.serial, facts.not_after,
+      facts.key_type, facts.key_fingerprint, uses_of(certificate->get()),
+      keyring::must_staple(request->get()) ? ", which must staple an OCSP response" : "",
       facts.names.empty() ? "no names" : fmt::format("{}", fmt::join(facts.names, ", "))));
   return exit_ok;
 }

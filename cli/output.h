@@ -11,6 +11,8 @@
 #include <variant>
 #include <vector>
 
+#include "base/text.h"
+
 namespace gaiter::cli {
 
 // Exit codes of the command, as --help and gaiter(1) promise them.
@@ -28,8 +30,8 @@ void say(std::string_view message);
 // `text` as it is on standard output.
 void print(std::string_view text);
 
-// `text` with control characters and malformed UTF-8 shown as \xNN.
-std::string printable(std::string_view text);
+// Text of others goes through this.
+using base::printable;
 
 // A JSON value and an object whose members keep their order.
 struct Member;

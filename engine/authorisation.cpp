@@ -27,8 +27,14 @@ const PeerMatcher* first_fit(const std::vector<PeerMatcher>& matchers, const Pee
 
 Failure refusal(const X509* certificate, Role ours, const std::string& why, std::string advice) {
   std::string names;
-  for (const std::string& pattern : names_as_patterns(certificate))
+  constexpr size_t enough = 500;  // a line of the log holds more than these
+  for (const std::string& pattern : names_as_patterns(certificate)) {
+    if (names.size() + pattern.size() > enough && !names.empty()) {
+      names += ", ...";
+      break;
+    }
     names += (names.empty() ? "" : ", ") + pattern;
+  }
   return {Cause::not_allowed,
           std::string("the ") + (ours == Role::client ? "server" : "client") + "'s certificate (" +
               names + ") " + why,
@@ -73,7 +79,7 @@ std::optional<Failure> Authorisation::refuse_user(const PeerNames& names) const 
   const std::string* const user = user_map_->find(names);
   if (user == nullptr)
     return refusal(names.certificate(), Role::server, "stands for no local user (map_user)",
-                   "add a line \"" + names_as_patterns(names.certificate()).front() +
+                   "add a line \"" + pattern_without_escapes(names.certificate()) +
                        " USER\" to the policy's map_file");
   if (user_exists_ == nullptr || !user_exists_(*user))
     return refusal(names.certificate(), Role::server,

@@ -5,7 +5,9 @@
 
 #include <memory>
 
+#include "base/text.h"
 #include "keyring/openssl.h"
+#include "keyring/x509_text.h"
 
 namespace gaiter::engine {
 namespace {
@@ -37,20 +39,6 @@ std::string text_of(const GENERAL_NAME* name) {
     }
     default:
       return "";
-  }
-}
-
-// The word for its kind in a policy; only of those that text_of() shows.
-std::string kind_of(const GENERAL_NAME* name) {
-  switch (name->type) {
-    case GEN_DNS:
-      return "dns:";
-    case GEN_URI:
-      return "uri:";
-    case GEN_EMAIL:
-      return "email:";
-    default:
-      return "ip:";
   }
 }
 
@@ -112,20 +100,12 @@ bool send_name(SSL* ssl, const ServerName& name) {
 // A certificate's strings are the peer's: nothing of them may end a log line or
 // move a terminal's cursor.
 std::string printable(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (c >= ' ' && c <= '~' && c != '\\') {
-      out += c;
-    } else {
-      const auto byte = static_cast<unsigned char>(c);
-      out += {'\\', 'x', hex_digits[byte >> 4], hex_digits[byte & 15]};
-    }
-    if (out.size() > max_description) {
-      out.resize(max_description - 3);
-      return out + "...";
-    }
-  }
-  return out;
+  std::string out = base::printable(text);
+  if (out.size() <= max_description) return out;
+  size_t kept = max_description - 3;
+  while ((static_cast<unsigned char>(out[kept]) & 0xc0) == 0x80) --kept;  // a whole character
+  out.resize(kept);
+  return out + "...";
 }
 
 std::string hex(std::span<const uint8_t> bytes) {
@@ -143,32 +123,10 @@ std::string describe_peer(const X509* certificate) {
   return describe_subject(certificate);
 }
 
-std::string describe_subject(const X509* certificate) {
-  const BioPtr memory(BIO_new(BIO_s_mem()));
-  if (memory == nullptr ||
-      X509_NAME_print_ex(memory.get(), X509_get_subject_name(certificate), 0, XN_FLAG_RFC2253) < 0)
-    return "";
-  char* data = nullptr;
-  const long length = BIO_get_mem_data(memory.get(), &data);
-  return length > 0 ? printable({data, static_cast<size_t>(length)}) : "";
-}
+std::string alternative_text(const GENERAL_NAME* name) { return text_of(name); }
 
-std::vector<std::string> names_as_patterns(const X509* certificate) {
-  constexpr size_t most = 16;
-  std::vector<std::string> patterns;
-  const NamesPtr names = alternative_names(certificate);
-  for (int i = 0; i < sk_GENERAL_NAME_num(names.get()) && patterns.size() + 1 < most; ++i) {
-    const GENERAL_NAME* const name = sk_GENERAL_NAME_value(names.get(), i);
-    const std::string text = text_of(name);
-    if (!text.empty()) patterns.push_back(kind_of(name) + text);
-  }
-  if (std::string subject = describe_subject(certificate); !subject.empty())
-    patterns.push_back("subject:" + subject);
-  uint8_t fingerprint[EVP_MAX_MD_SIZE];
-  unsigned length = 0;
-  if (patterns.empty() && X509_digest(certificate, EVP_sha256(), fingerprint, &length) == 1)
-    patterns.push_back("fingerprint:" + hex({fingerprint, length}));
-  return patterns;
+std::string describe_subject(const X509* certificate) {
+  return printable(keyring::subject_text(certificate));
 }
 
 std::string describe_names(const X509* certificate) {

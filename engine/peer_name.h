@@ -32,8 +32,7 @@ bool has_name(const X509* certificate, const ServerName& name);
 // A DNS name goes out as SNI, nothing else does. False if it is no valid one.
 [[nodiscard]] bool send_name(SSL* ssl, const ServerName& name);
 
-// `text` with what is not printable ASCII written as \x0a; at most 128
-// characters, as all that follows.
+// base::printable(), of at most 128 bytes, as all that follows.
 std::string printable(std::string_view text);
 
 // "00ff..."
@@ -49,9 +48,14 @@ std::string describe_subject(const X509* certificate);
 // "" if there is none.
 std::string describe_names(const X509* certificate);
 
-// All that a policy can call it by, as the policy would write it: "dns:a.example",
+// A name as text; "" for kinds that are not shown.
+std::string alternative_text(const GENERAL_NAME* name);
+
+// All that a policy can call it by, and what a policy's string then holds: "dns:a.example",
 // "uri:spiffe://prod/web", ..., "subject:CN=web" last; its fingerprint if it has no
-// name. At most 16.
+// name that can be said. At most 16 (names_as_patterns.cpp).
 std::vector<std::string> names_as_patterns(const X509* certificate);
+// The first of them without a backslash, which a value in quotes shows twice.
+std::string pattern_without_escapes(const X509* certificate);
 
 }  // namespace gaiter::engine

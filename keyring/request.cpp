@@ -2,6 +2,7 @@
 
 #include <openssl/pem.h>
 
+#include "base/text.h"
 #include "keyring/errors.h"
 #include "keyring/files.h"
 #include "keyring/issue.h"
@@ -97,14 +98,38 @@ Result<NamesPtr> names_to_sign(const X509_REQ* request) {
 
 // A server that must be given a stapled OCSP response (RFC 7633) keeps saying so.
 bool keep_staple_demand(const X509_REQ* request, Extensions& extensions) {
+  if (!must_staple(request)) return true;
   const auto asked = extensions_of(request);
   const int at = X509v3_get_ext_by_NID(asked.get(), NID_tlsfeature, -1);
-  if (at < 0) return true;
   extensions.emplace_back(X509_EXTENSION_dup(X509v3_get_ext(asked.get(), at)));
   return extensions.back() != nullptr;
 }
 
+// Who signs must be able to read what.
+Result<void> refuse_what_is_not_shown(const X509_REQ* request) {
+  const auto extensions = extensions_of(request);
+  if (X509v3_get_ext_by_NID(extensions.get(), NID_tlsfeature, -1) >= 0 && !must_staple(request))
+    return refuse(whose(request) + " demands TLS features other than status_request");
+  if (!base::is_visible(name_text(X509_REQ_get_subject_name(request))))
+    return refuse(whose(request) + " has characters in its subject that are not seen");
+  const NamesPtr names = alternative_names(request);
+  for (int i = 0; i < sk_GENERAL_NAME_num(names.get()); ++i) {
+    if (!can_be_shown(sk_GENERAL_NAME_value(names.get(), i)))
+      return refuse(whose(request) + " asks for a name that cannot be shown, number " +
+                    std::to_string(i + 1) + " of its subject alternative names");
+  }
+  return {};
+}
+
 }  // namespace
+
+bool must_staple(const X509_REQ* request) {
+  const std::unique_ptr<TLS_FEATURE, OpenSslDeleter<TLS_FEATURE_free>> features(
+      value_of<TLS_FEATURE>(extensions_of(request), NID_tlsfeature));
+  constexpr long status_request = 5;
+  return sk_ASN1_INTEGER_num(features.get()) == 1 &&
+         ASN1_INTEGER_get(sk_ASN1_INTEGER_value(features.get(), 0)) == status_request;
+}
 
 NamesPtr alternative_names(const X509_REQ* request) {
   NamesPtr names(value_of<GENERAL_NAMES>(extensions_of(request), NID_subject_alt_name));
@@ -182,6 +207,7 @@ Result<CertificatePtr> sign_request(X509_REQ* request, const Identity& ca,
                                     std::chrono::days lifetime, std::optional<KeyPurpose> purpose) {
   if (auto good = check_lifetime(lifetime); !good) return pass_on(good);
   if (auto good = refuse_ca(request); !good) return pass_on(good);
+  if (auto good = refuse_what_is_not_shown(request); !good) return pass_on(good);
   if (!purpose) {
     auto asked = purpose_of(request);
     if (!asked) return pass_on(asked);

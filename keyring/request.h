@@ -32,13 +32,16 @@ Result<std::string> to_pem(const X509_REQ* request);
 // All subject alternative names that it asks for; null if none.
 NamesPtr alternative_names(const X509_REQ* request);
 
+// Whether it demands that servers staple an OCSP response (RFC 7633).
+bool must_staple(const X509_REQ* request);
+
 // "redis.internal" if the request has that as its only common name.
 std::string common_name(const X509_NAME* subject);
 
 // Answers a request: its subject, all its names and its key; what it is for is `purpose`,
 // or what it asks for. A request without names gets its common name as one if that is a
-// DNS name. Kind::invalid if it asks to be a CA or for a use that Gaiter does not sign, or
-// the CA may not sign it.
+// DNS name. Kind::invalid if it asks to be a CA or for a use that Gaiter does not sign, the CA
+// may not sign it, or a part of it cannot be shown to whoever signs.
 Result<CertificatePtr> sign_request(X509_REQ* request, const Identity& ca,
                                     std::chrono::days lifetime, std::optional<KeyPurpose> purpose);
 

@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/text.h"
 #include "keyring/errors.h"
+#include "keyring/x509_text.h"
 
 namespace gaiter::keyring {
 namespace {
@@ -136,6 +138,22 @@ Result<void> add_constraints(STACK_OF(GENERAL_SUBTREE) * *trees,
   return {};
 }
 
+constexpr const char* unshown = "other";
+
+std::string object_text(const ASN1_OBJECT* object) {
+  char text[128] = "";
+  return OBJ_obj2txt(text, sizeof text, object, 1) > 0 ? text : "?";
+}
+
+// Of those whose value is a string, as a user's principal name.
+std::string other_name_text(const OTHERNAME& name) {
+  const int type = name.value != nullptr ? name.value->type : V_ASN1_NULL;
+  if (type != V_ASN1_UTF8STRING && type != V_ASN1_IA5STRING && type != V_ASN1_PRINTABLESTRING)
+    return unshown;
+  return "other:" + object_text(name.type_id) + "=" +
+         std::string(bytes_of(name.value->value.asn1_string));
+}
+
 bool is_good(const GENERAL_NAME* name) {
   switch (name->type) {
     case GEN_DNS:
@@ -228,9 +246,20 @@ std::string alternative_name_text(const GENERAL_NAME* name) {
       return "uri:" + std::string(bytes_of(name->d.uniformResourceIdentifier));
     case GEN_EMAIL:
       return "email:" + std::string(bytes_of(name->d.rfc822Name));
+    case GEN_DIRNAME:
+      return "directory:" + name_text(name->d.directoryName);
+    case GEN_RID:
+      return "registered:" + object_text(name->d.registeredID);
+    case GEN_OTHERNAME:
+      return other_name_text(*name->d.otherName);
     default:
-      return "other";
+      return unshown;
   }
+}
+
+bool can_be_shown(const GENERAL_NAME* name) {
+  const std::string text = alternative_name_text(name);
+  return text != unshown && base::is_visible(text);
 }
 
 std::vector<std::string> alternative_name_texts(const GENERAL_NAMES* names) {

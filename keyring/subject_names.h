@@ -32,8 +32,11 @@ Result<NamesPtr> general_names(const SubjectNames& names);
 // control characters (NUL!), or empty. `whose` begins the message.
 Result<void> check_names(const GENERAL_NAMES* names, const std::string& whose);
 
-// "dns:redis.internal", "ip:10.0.0.1", "uri:...", "email:..."; "other" for the rest.
+// "dns:redis.internal", "ip:10.0.0.1", "uri:...", "email:...", "directory:CN=...,O=...",
+// "registered:1.2.3", "other:1.2.3=TEXT"; "other" alone if it is of a kind that has no text.
 std::string alternative_name_text(const GENERAL_NAME* name);
+// Whether that text says all of it, and can be read as it stands.
+bool can_be_shown(const GENERAL_NAME* name);
 std::vector<std::string> alternative_name_texts(const GENERAL_NAMES* names);
 
 // Whether a certificate can stand for the name: letters, digits, `-`, `_` and

@@ -48,6 +48,38 @@ def test_a_request_without_names_gets_its_common_name(keyring, tmp_path):
              "web.internal")
 
 
+def test_all_that_is_signed_is_shown(keyring, tmp_path):
+    keyring.good("ca", "create", "house-ca")
+    section = tmp_path / "names.cnf"
+    section.write_text("[req]\ndistinguished_name=d\n[d]\n[who]\nO=Example\nCN=admin\n")
+    request = make_request(
+        tmp_path, "svc", "DNS:svc.internal,otherName:1.3.6.1.4.1.311.20.2.3;UTF8:admin@corp,"
+        "RID:1.2.3.4,dirName:who", "-addext", "tlsfeature=status_request", "-config", section)
+    said = keyring.good("ca", "sign", request, "--out", tmp_path / "c.pem").err
+    for word in ("CN=svc", "dns:svc.internal", "other:1.3.6.1.4.1.311.20.2.3=admin@corp",
+                 "registered:1.2.3.4", "directory:CN=admin,O=Example", "as server and client",
+                 "must staple", "EC P-256"):
+        assert word in said, said
+
+
+@pytest.mark.parametrize("subject, names, word", [
+    ("/CN=a\u202elanretni", "DNS:a.internal", "not seen"),
+    ("/CN=a\u200b.internal", "DNS:a.internal", "not seen"),
+    ("/CN=a", "DNS:a.internal,otherName:1.2.3.4;UTF8:x\u2066y", "cannot be shown, number 2"),
+    ("/CN=a", "otherName:1.2.3.4;INTEGER:5", "cannot be shown, number 1"),
+], ids=["direction", "zero-width", "in-a-name", "no-text"])
+def test_what_cannot_be_shown_is_not_signed(keyring, tmp_path, subject, names, word):
+    keyring.good("ca", "create", "house-ca")
+    request = tmp_path / "r.csr"
+    openssl("req", "-new", "-nodes", "-utf8", "-newkey", "ec", "-pkeyopt",
+            "ec_paramgen_curve:P-256", "-keyout", tmp_path / "r.key", "-out", request, "-subj",
+            subject, "-addext", f"subjectAltName={names}")
+    result = keyring("ca", "sign", request, "--out", tmp_path / "no.pem")
+    result.refused(word)
+    assert not (tmp_path / "no.pem").exists()
+    assert not any(c in result.err for c in "\u202e\u200b\u2066"), result.err
+
+
 def test_what_no_ca_should_sign(keyring, tmp_path):
     keyring.good("ca", "create", "house-ca", "--permit", "internal")
     good = make_request(tmp_path, "good", "DNS:good.internal")
