@@ -55,6 +55,7 @@ class Audit {
     if (auto loaded = look_at_identities(listing->entries); !loaded)
       return std::unexpected(loaded.error());
     add_duplicates();
+    add_namesakes();
     const auto labels = keyring_.labels();
     if (!labels) return std::unexpected(labels.error());
     look_for_loose_keys(*labels);
@@ -75,9 +76,9 @@ class Audit {
   void look_at(const Entry& entry) {
     if (entry.connected != keyring::system_repository) {
       look_at_certificate(entry.label, entry.leaf.get(), entry.usage);
-      if (entry.usage == Usage::ca)
-        for (const CertificatePtr& one : entry.chain)
-          look_at_certificate(entry.label, one.get(), entry.usage);
+      // What it shows above its own, too: an old cross-signed root makes peers refuse it.
+      for (const CertificatePtr& one : entry.chain)
+        look_at_certificate(entry.label, one.get(), Usage::ca);
     }
     if (const auto withdrawn = keyring::find_withdrawn(lists_, entry.leaf.get()))
       error(entry.label,
@@ -92,6 +93,8 @@ class Audit {
       error(entry.label, fmt::format("has no private key ({}): nobody can show its certificate",
                                      keyring::key_pem));
     const CertificateFacts facts = facts_of(entry.leaf.get());
+    if (entry.usage == Usage::ca && X509_get0_subject_key_id(entry.leaf.get()) == nullptr)
+      unmarked_[facts.subject].push_back({entry.label, facts.key_fingerprint});
     certificates_[facts.fingerprint].push_back(entry.label);
     keys_[facts.key_fingerprint].push_back(entry.label);
   }
@@ -163,6 +166,19 @@ class Audit {
     }
   }
 
+  // Gaiter tries both; what is signed by one of them is refused by others that try the other one.
+  void add_namesakes() {
+    for (const auto& [subject, cas] : unmarked_) {
+      for (size_t i = 1; i < cas.size(); i++)
+        if (cas[i].key != cas[0].key)
+          warning(
+              cas[i].label,
+              fmt::format("is a CA of the same name as {}, {}, with another key, and neither has "
+                          "a key identifier: other programs try only one of them",
+                          cas[0].label, subject));
+    }
+  }
+
   // Private keys where others can read them, whatever the file is called.
   void look_for_loose_keys(const std::vector<std::string>& labels) {
     const auto directory = keyring::open_directory(keyring_.path());
@@ -218,6 +234,11 @@ class Audit {
   std::vector<Remark> remarks_;
   std::vector<CrlPtr> lists_;
   std::map<std::string, std::vector<std::string>> certificates_, keys_;  // by fingerprint
+  struct Authority {
+    std::string label;
+    std::string key;
+  };
+  std::map<std::string, std::vector<Authority>> unmarked_;  // without key identifiers, by subject
 };
 
 void print_remarks(const std::vector<Remark>& remarks, const std::string& path) {

@@ -19,8 +19,12 @@ int keyring_import(const std::string& path, const std::string& label,
     return exit_refused;
   }
   std::vector<keyring::Content> contents;
-  keyring::Import import{
-      .files = {}, .usage = {}, .item = options.item, .replace = options.replace};
+  std::vector<std::string> skipped;
+  keyring::Import import{.files = {},
+                         .usage = {},
+                         .item = options.item,
+                         .replace = options.replace,
+                         .skipped = &skipped};
   for (const std::string& name : names) {
     auto content = read_input(name);
     if (!content) return report(content.error());
@@ -33,6 +37,7 @@ int keyring_import(const std::string& path, const std::string& label,
   if (!keyring) return report(keyring.error());
   const auto entry = keyring::import_entry(*keyring, label, import, asking(options.passphrase));
   if (!entry) return report(entry.error());
+  for (const std::string& what : skipped) say(printable("skipped in " + what));
   const CertificateFacts facts = facts_of(entry->leaf.get());
   print(fmt::format("imported {} into {}: {}, {}, valid until {}\n", entry->label, keyring->path(),
                     keyring::word(entry->usage), facts.subject, facts.not_after));

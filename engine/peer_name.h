@@ -3,7 +3,7 @@
 #pragma once
 
 #include <openssl/ssl.h>
-#include <openssl/x509.h>
+#include <openssl/x509v3.h>
 
 #include <cstdint>
 #include <span>

@@ -91,12 +91,15 @@ HostNames host_names() {
   HostNames host{
       .name = "localhost", .dns_names = {"localhost"}, .ip_addresses = {"127.0.0.1", "::1"}};
   char name[HOST_NAME_MAX + 1] = "";
-  if (gethostname(name, sizeof name) == 0 && is_dns_name(name)) {
+  const auto is_good = [](const std::string& text) {
+    return is_dns_name(text) && why_unacceptable(text) == nullptr;
+  };
+  if (gethostname(name, sizeof name) == 0 && is_good(name)) {
     host.name = name;
     add_once(host.dns_names, host.name);
     if (!host.name.contains('.')) {
       const std::string canonical = canonical_name(host.name);
-      if (is_dns_name(canonical)) add_once(host.dns_names, canonical);
+      if (is_good(canonical)) add_once(host.dns_names, canonical);
     }
   }
   add_interface_addresses(host.ip_addresses);

@@ -79,6 +79,9 @@ Result<Bundle> parse_files(const Import& import, const AskPassphrase& ask) {
       all.key = std::move(bundle->key);
     }
     std::ranges::move(bundle->certificates, std::back_inserter(all.certificates));
+    if (import.skipped == nullptr) continue;
+    for (const std::string& what : bundle->skipped)
+      import.skipped->push_back(file.name + ": " + what);
   }
   return all;
 }

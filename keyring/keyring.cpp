@@ -9,6 +9,7 @@
 #include "keyring/chain.h"
 #include "keyring/errors.h"
 #include "keyring/identities.h"
+#include "keyring/issuer_choice.h"
 #include "keyring/label.h"
 #include "keyring/repository.h"
 #include "keyring/trust_of.h"
@@ -280,6 +281,7 @@ Result<Trust> trust_of(const Keyring& keyring, const std::vector<std::string>& l
       X509_STORE_set_flags(trust.authorities.get(), X509_V_FLAG_PARTIAL_CHAIN) != 1) {
     return failed();
   }
+  choose_issuers_by_signature(trust.authorities.get());
   const auto add = [&](const EntryFiles& files) -> Result<void> {
     if (!add_trust(trust, files)) return failed();
     return {};

@@ -4,6 +4,8 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
+#include <algorithm>
+
 #include "keyring/encrypted_key.h"
 #include "keyring/errors.h"
 #include "keyring/files.h"
@@ -29,6 +31,11 @@ namespace {
 constexpr std::string_view begin_mark = "-----BEGIN ";
 
 using Pkcs7Ptr = std::unique_ptr<PKCS7, OpenSslDeleter<PKCS7_free>>;
+
+// Of which a file with a key and its certificate may hold some: for other programs.
+constexpr std::string_view harmless[] = {
+    PEM_STRING_DHPARAMS, PEM_STRING_DHXPARAMS,  PEM_STRING_DSAPARAMS, PEM_STRING_ECPARAMETERS,
+    PEM_STRING_PUBLIC,   PEM_STRING_RSA_PUBLIC, PEM_STRING_X509_REQ,  PEM_STRING_X509_REQ_OLD};
 
 constexpr std::string_view key_mark = "PRIVATE KEY-----";
 
@@ -128,6 +135,29 @@ Result<void> take_key(Bundle& bundle, Result<KeyPtr> key, const std::string& nam
   return {};
 }
 
+// `openssl x509 -trustout` puts behind a certificate what it is good for.
+Result<void> take_trusted(Bundle& bundle, std::span<const unsigned char> der,
+                          const Reading& reading) {
+  const unsigned char* at = der.data();
+  const auto length = static_cast<long>(der.size());
+  const CertificatePtr read(d2i_X509_AUX(nullptr, &at, length));
+  unsigned char* bytes = nullptr;
+  const int size = read != nullptr && at == der.data() + length ? i2d_X509(read.get(), &bytes) : -1;
+  CertificatePtr own(
+      size < 0 ? nullptr
+               : certificate_from_der({bytes, static_cast<size_t>(size)}, reading.public_keys));
+  OPENSSL_free(bytes);
+  if (own == nullptr) return refuse(reading.name, "holds a malformed certificate");
+  if (sk_ASN1_OBJECT_num(X509_get0_reject_objects(read.get())) > 0) {
+    return refuse(reading.name,
+                  "holds a certificate with the note that it is not to be trusted for something "
+                  "(openssl x509 -addreject)");
+  }
+  bundle.certificates.push_back(std::move(own));
+  bundle.skipped.emplace_back("the notes of a TRUSTED CERTIFICATE");
+  return {};
+}
+
 // One PEM block. `kind` and `header` are what stood around its bytes.
 Result<void> take_block(Bundle& bundle, std::string_view kind, std::string_view header,
                         std::span<const unsigned char> der, const Reading& reading) {
@@ -145,7 +175,11 @@ Result<void> take_block(Bundle& bundle, std::string_view kind, std::string_view 
   if (kind == PEM_STRING_PKCS8INF || kind.ends_with(" PRIVATE KEY")) {
     return take_key(bundle, key_from_der(der), name);
   }
-  if (kind == PEM_STRING_ECPARAMETERS) return {};  // `openssl ecparam -genkey` puts them first
+  if (kind == PEM_STRING_X509_TRUSTED) return take_trusted(bundle, der, reading);
+  if (std::ranges::find(harmless, kind) != std::end(harmless)) {
+    bundle.skipped.emplace_back(kind);
+    return {};
+  }
   return refuse(name, "holds a \"" + std::string(kind) +
                           "\"; only certificates and a private key belong there");
 }
@@ -160,10 +194,12 @@ CrlPtr crl_from_der(std::span<const unsigned char> der) {
   return at == der.data() + der.size() ? std::move(owned) : nullptr;
 }
 
+// Where one begins, a line does: else it is a comment that speaks of one.
 size_t count_blocks(std::string_view bytes) {
   size_t count = 0;
   for (size_t at = bytes.find(begin_mark); at != bytes.npos; at = bytes.find(begin_mark, at + 1)) {
-    ++count;
+    const size_t before = at == 0 ? bytes.npos : bytes.find_last_not_of(" \t", at - 1);
+    count += before == bytes.npos || bytes[before] == '\n' || bytes[before] == '\r';
   }
   return count;
 }
@@ -197,14 +233,16 @@ Result<void> for_each_block(std::string_view bytes, const std::string& name, con
   return {};
 }
 
-// A DER object is a SEQUENCE; PEM is text.
-bool is_der(std::string_view bytes) { return bytes.starts_with('\x30'); }
-
 std::span<const unsigned char> as_der(std::string_view bytes) {
   return {reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size()};
 }
 
 }  // namespace
+
+// A SEQUENCE begins with a byte that is "0" in text.
+bool is_der(std::string_view bytes) {
+  return bytes.starts_with('\x30') && !bytes.contains(begin_mark);
+}
 
 Result<Bundle> parse_bundle(std::string_view bytes, const std::string& name,
                             const AskPassphrase& ask, PublicKeys public_keys) {

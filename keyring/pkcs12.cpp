@@ -36,29 +36,42 @@ Pkcs12Ptr decode(std::string_view der) {
   return at == end ? std::move(file) : nullptr;
 }
 
+// An empty passphrase and none are two things (RFC 7292 B.1): two bytes of zero, or nothing.
+// Tools write either for "none", and 3DES as PKCS#12 uses it tells them apart.
+struct Passphrase {
+  const char* data = nullptr;  // null = none
+  int length = 0;
+};
+constexpr Passphrase without[] = {{"", 0}, {nullptr, 0}};
+
+Passphrase from(std::string_view text) { return {text.data(), static_cast<int>(text.size())}; }
+
 // Reads the safes of one file.
 class Reader {
  public:
   Reader(const PKCS12& file, const std::string& name) : file_(file), name_(name) {}
 
-  // Whether the passphrase is the file's; a file without MAC is tried by decrypting.
-  Result<bool> opens(std::string_view passphrase) {
+  bool has_mac() const { return PKCS12_mac_present(&file_) == 1; }
+
+  // Whether the passphrase is the file's, which has a MAC.
+  Result<bool> opens(Passphrase passphrase) {
     auto* const file = const_cast<PKCS12*>(&file_);
     const ASN1_INTEGER* count = nullptr;
     PKCS12_get0_mac(nullptr, nullptr, nullptr, &count, file);
-    if (PKCS12_mac_present(file) != 1) return true;
     if (count != nullptr && ASN1_INTEGER_get(count) > max_iterations) {
       return refuse(name_, "wants more than " + std::to_string(max_iterations) +
                                " iterations to check its passphrase");
     }
-    const bool right =
-        PKCS12_verify_mac(file, passphrase.data(), static_cast<int>(passphrase.size())) == 1;
+    const bool right = PKCS12_verify_mac(file, passphrase.data, passphrase.length) == 1;
     ERR_clear_error();
     return right;
   }
 
-  Result<void> read(std::string_view passphrase) {
+  // May be called again, with another passphrase.
+  Result<void> read(Passphrase passphrase) {
     passphrase_ = passphrase;
+    keys_.clear();
+    certificates_.clear();
     const SafesPtr safes(PKCS12_unpack_authsafes(&file_));
     if (safes == nullptr) return refuse(name_, "is a malformed PKCS#12 file");
     for (int i = 0; i < sk_PKCS7_num(safes.get()); ++i) {
@@ -66,6 +79,9 @@ class Reader {
     }
     return {};
   }
+
+  // Whether another passphrase might do: something is encrypted, by a cipher that we have.
+  bool asks_for_another() const { return is_encrypted_ && !is_outdated_; }
 
   // A key's certificate is that which fits it, and its chain is what issued that.
   Result<std::vector<Pkcs12Item>> items() {
@@ -119,8 +135,8 @@ class Reader {
       }
       const X509_ALGOR* const algorithm = safe->d.encrypted->enc_data->algorithm;
       if (auto good = check_iterations(algorithm, name_); !good) return good;
-      bags.reset(
-          PKCS12_unpack_p7encdata(safe, passphrase_.data(), static_cast<int>(passphrase_.size())));
+      is_encrypted_ = true;
+      bags.reset(PKCS12_unpack_p7encdata(safe, passphrase_.data, passphrase_.length));
       if (bags == nullptr) return refuse_encrypted();
     } else {
       return refuse(name_, "holds a part that is encrypted for a certificate, not by a passphrase");
@@ -145,8 +161,8 @@ class Reader {
         const X509_ALGOR* algorithm = nullptr;
         X509_SIG_get0(PKCS12_SAFEBAG_get0_pkcs8(bag), &algorithm, nullptr);
         if (auto good = check_iterations(algorithm, name_); !good) return good;
-        const InfoPtr info(
-            PKCS12_decrypt_skey(bag, passphrase_.data(), static_cast<int>(passphrase_.size())));
+        is_encrypted_ = true;
+        const InfoPtr info(PKCS12_decrypt_skey(bag, passphrase_.data, passphrase_.length));
         if (info == nullptr) return refuse_encrypted();
         return add_key(bag, info.get());
       }
@@ -187,9 +203,10 @@ class Reader {
     return name;
   }
 
-  std::unexpected<Error> refuse_encrypted() const {
+  std::unexpected<Error> refuse_encrypted() {
     const unsigned long code = ERR_peek_error();
     if (ERR_GET_REASON(code) == ERR_R_UNSUPPORTED || ERR_GET_LIB(code) == ERR_LIB_EVP) {
+      is_outdated_ = true;
       return refuse(name_,
                     "cannot be decrypted: its cipher is outdated, or the file is damaged; `openssl "
                     "pkcs12 -legacy` reads such files");
@@ -199,10 +216,28 @@ class Reader {
 
   const PKCS12& file_;
   const std::string& name_;
-  std::string_view passphrase_;
+  Passphrase passphrase_;
+  bool is_encrypted_ = false, is_outdated_ = false;
   std::vector<Named<KeyPtr>> keys_;
   std::vector<Named<CertificatePtr>> certificates_;
 };
+
+// As somebody has written it who just pressed return, or encrypted nothing. False: it takes a
+// passphrase.
+Result<bool> read_without(Reader& reader) {
+  for (const Passphrase& passphrase : without) {
+    if (reader.has_mac()) {
+      auto open = reader.opens(passphrase);
+      if (!open) return pass_on(open);
+      if (!*open) continue;
+    }
+    auto read = reader.read(passphrase);
+    ERR_clear_error();
+    if (read) return true;
+    if (reader.has_mac() || !reader.asks_for_another()) return pass_on(read);
+  }
+  return false;
+}
 
 }  // namespace
 
@@ -218,21 +253,19 @@ Result<std::vector<Pkcs12Item>> parse_pkcs12(std::string_view der, const std::st
   const Pkcs12Ptr file = decode(der);
   if (file == nullptr) return refuse(name, "is no PKCS#12 file, or a malformed one");
   Reader reader(*file, name);
-  // "" is what tools use if somebody just presses return.
-  auto open = reader.opens("");
-  if (!open) return pass_on(open);
-  const bool has_mac = PKCS12_mac_present(file.get()) == 1;
-  Content passphrase(std::vector<char>{});
-  if (!*open || !has_mac) {
-    if (!ask) return refuse(name, "needs a passphrase");
-    auto given = ask(name);
-    if (!given) return pass_on(given);
-    open = reader.opens(given->view());
+  if (auto read = read_without(reader); !read || *read) {
+    if (!read) return pass_on(read);
+    return reader.items();
+  }
+  if (!ask) return refuse(name, "needs a passphrase");
+  auto given = ask(name);
+  if (!given) return pass_on(given);
+  if (reader.has_mac()) {
+    auto open = reader.opens(from(given->view()));
     if (!open) return pass_on(open);
     if (!*open) return refuse(name, "has another passphrase");
-    passphrase = *std::move(given);
   }
-  if (auto read = reader.read(passphrase.view()); !read) return pass_on(read);
+  if (auto read = reader.read(from(given->view())); !read) return pass_on(read);
   ERR_clear_error();
   return reader.items();
 }

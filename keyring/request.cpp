@@ -6,6 +6,7 @@
 #include "keyring/errors.h"
 #include "keyring/files.h"
 #include "keyring/issue.h"
+#include "keyring/pem.h"
 #include "keyring/words.h"
 #include "keyring/x509_text.h"
 
@@ -92,6 +93,12 @@ Result<NamesPtr> names_to_sign(const X509_REQ* request) {
   NamesPtr names = alternative_names(request);
   if (sk_GENERAL_NAME_num(names.get()) > 0) return names;
   const std::string name = common_name(X509_REQ_get_subject_name(request));
+  if (!address_bytes(name).empty()) {
+    return refuse(whose(request) +
+                  " has an address as its common name, and nothing else: clients look for it among "
+                  "the subject alternative names (IP:" +
+                  name + ")");
+  }
   if (!is_dns_name(name)) return NamesPtr();
   return general_names({.dns = {name}, .ip = {}, .uris = {}, .emails = {}});
 }
@@ -103,6 +110,18 @@ bool keep_staple_demand(const X509_REQ* request, Extensions& extensions) {
   const int at = X509v3_get_ext_by_NID(asked.get(), NID_tlsfeature, -1);
   extensions.emplace_back(X509_EXTENSION_dup(X509v3_get_ext(asked.get(), at)));
   return extensions.back() != nullptr;
+}
+
+// What nobody would accept is not signed either: who asked would find out too late.
+Result<void> refuse_unacceptable(const X509_REQ* request, const GENERAL_NAMES* names) {
+  for (int i = 0; i < sk_GENERAL_NAME_num(names); ++i) {
+    const GENERAL_NAME* const name = sk_GENERAL_NAME_value(names, i);
+    if (name->type != GEN_DNS) continue;
+    const std::string text = alternative_name_text(name).substr(4);  // "dns:"
+    if (const char* const why = why_unacceptable(text))
+      return refuse(whose(request) + " asks for the name \"" + text + "\", which " + why);
+  }
+  return {};
 }
 
 // Who signs must be able to read what.
@@ -180,10 +199,9 @@ Result<RequestPtr> parse_request(std::string_view bytes, const std::string& name
   RequestPtr request(X509_REQ_new_ex(library_context(), nullptr));
   X509_REQ* into = request.get();
   if (bio == nullptr || into == nullptr) return fail_openssl();
-  // A DER object is a SEQUENCE; PEM is text. On failure OpenSSL frees what it was given.
-  X509_REQ* const read = bytes.starts_with('\x30')
-                             ? d2i_X509_REQ_bio(bio.get(), &into)
-                             : PEM_read_bio_X509_REQ(bio.get(), &into, nullptr, nullptr);
+  // On failure OpenSSL frees what it was given.
+  X509_REQ* const read = is_der(bytes) ? d2i_X509_REQ_bio(bio.get(), &into)
+                                       : PEM_read_bio_X509_REQ(bio.get(), &into, nullptr, nullptr);
   if (read == nullptr) {
     static_cast<void>(into == nullptr ? request.release() : nullptr);
     const bool certificate = bytes.contains("-----BEGIN CERTIFICATE-----");
@@ -215,6 +233,7 @@ Result<CertificatePtr> sign_request(X509_REQ* request, const Identity& ca,
   }
   auto names = names_to_sign(request);
   if (!names) return pass_on(names);
+  if (auto good = refuse_unacceptable(request, names->get()); !good) return pass_on(good);
   const X509_NAME* const subject = X509_REQ_get_subject_name(request);
   const bool nameless = X509_NAME_entry_count(subject) == 0;
   if (nameless && *names == nullptr) return refuse(whose(request) + " names nobody");

@@ -52,6 +52,7 @@ struct Import {
   std::optional<Usage> usage = {};  // else personal with a key, ca if all are CAs', site
   std::string item = {};            // the friendly name in a PKCS#12 file with several keys
   bool replace = false;
+  std::vector<std::string>* skipped = nullptr;  // gets what the files hold beside, in words
 };
 
 // Imports what is in the files, in any order: certificates and perhaps a private key, as

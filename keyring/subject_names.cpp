@@ -186,6 +186,22 @@ bool is_dns_name(std::string_view name) {
   return label != 0;
 }
 
+const char* why_unacceptable(std::string_view name) {
+  if (!address_bytes(std::string(name)).empty())
+    return "is an address, which clients look for among the IP addresses of a certificate (IP:, or "
+           "--ip)";
+  if (name.contains('_')) return "has an underscore, which names of hosts do not have";
+  if (!name.starts_with("*.")) return nullptr;
+  name.remove_prefix(2);
+  if (!name.contains('.'))
+    return "has a * with one label behind it, which clients do not take for any name; it needs "
+           "two, "
+           "as in *.apps.internal";
+  if (name.starts_with('-') || name.ends_with('-') || name.contains("-.") || name.contains(".-"))
+    return "has a label that begins or ends with a hyphen behind its *";
+  return nullptr;
+}
+
 std::vector<unsigned char> address_bytes(const std::string& text) {
   std::vector<unsigned char> bytes(16);
   if (inet_pton(AF_INET6, text.c_str(), bytes.data()) == 1) return bytes;
@@ -214,6 +230,10 @@ Result<NamesPtr> general_names(const SubjectNames& names) {
     return {};
   };
   auto added = add_all(names.dns, GEN_DNS, is_dns_name, "DNS name");
+  for (const std::string& text : names.dns) {
+    if (const char* const why = why_unacceptable(text); added && why != nullptr)
+      return refuse("\"" + text + "\" " + why);
+  }
   for (const std::string& text : names.ip) {
     if (!added) break;
     const auto bytes = address_bytes(text);

@@ -43,6 +43,11 @@ std::vector<std::string> alternative_name_texts(const GENERAL_NAMES* names);
 // dots, perhaps with `*` as the whole first label.
 bool is_dns_name(std::string_view name);
 
+// Why no verifier, or hardly one, would accept a certificate for a DNS name, in words; null if they
+// do. It is OpenSSL's matcher that counts, which Gaiter uses: an address is none, a `*` needs two
+// labels behind it, and no underscore, which many refuse anywhere (RFC 1123 2.1).
+const char* why_unacceptable(std::string_view name);
+
 // 4 or 16 bytes in network order; empty if `text` is no IP address.
 std::vector<unsigned char> address_bytes(const std::string& text);
 

@@ -146,6 +146,7 @@ int Connection::digest(int fd, const Received& received) {
       settle_debts(fd);
       return 0;
     case Receipt::refuse_renegotiation:
+      log_renegotiation(*this, fd);
       writing_.owes_refusal.store(true, std::memory_order_release);
       settle_debts(fd);
       return 0;
@@ -225,7 +226,8 @@ ssize_t Connection::read_locked(int fd, LockResult lock, IovCursor& sink, int fl
         if (verdict < 0) return total != 0 ? static_cast<ssize_t>(total) : -1;
         if (verdict > 0) break;
       } while (received.what == Receipt::key_update ||
-               received.what == Receipt::refuse_renegotiation);
+               received.what == Receipt::refuse_renegotiation ||
+               (received.what == Receipt::idle && !has_paused()));
     }
     if (sink.empty() || reading_.ended) return static_cast<ssize_t>(total);
     if (has_paused()) {

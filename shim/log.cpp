@@ -15,11 +15,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 
+#include "base/text.h"
 #include "base/trusted_walk.h"
 #include "shim/fd_table.h"
 #include "shim/real.h"
@@ -221,8 +223,10 @@ void write_line(Level level, fmt::string_view format, fmt::format_args arguments
                  .out;
   const auto room = static_cast<size_t>(end - at);
   at += std::min(fmt::vformat_to_n(at, room, format, arguments).size, room);
-  for (char* c = text; c != at; ++c) {
-    if (static_cast<unsigned char>(*c) < 0x20 || *c == 0x7f) *c = '?';
+  for (char* c = text; c != at;) {
+    const size_t length = base::visible_length({c, static_cast<size_t>(at - c)});
+    if (length == 0) *c = '?';
+    c += std::max<size_t>(length, 1);
   }
   *at++ = '\n';
   const auto length = static_cast<size_t>(at - text);

@@ -30,8 +30,8 @@ void user_changed();
 // Descriptor 2 was replaced on purpose (dup2 onto it).
 void standard_error_moved();
 
-// Writes one line, "gaiter[PID] warning: ..." before it. Control characters are
-// replaced, so that a peer cannot forge lines.
+// Writes one line, "gaiter[PID] warning: ..." before it. What cannot be
+// shown (base/text.h) is replaced, so that a peer cannot forge lines.
 void write_line(Level level, fmt::string_view format, fmt::format_args arguments);
 
 template <class... Arguments>

@@ -196,6 +196,19 @@ void log_broken(const Connection& connection, int fd, const char* cause, const c
             cause, quoted(reason));
 }
 
+void log_renegotiation(const Connection& connection, int fd) {
+  constexpr const char* reason = "the peer asked for a renegotiation, which is always refused";
+  if (!is_wanted(log::Level::warning, connection.rule().rule().name, "renegotiation",
+                 connection.remote(), reason)) {
+    return;
+  }
+  log::line(log::Level::warning, "renegotiation rule={} local={} remote={} reason={} advice={}",
+            connection.rule().rule().name, local_end(fd).text, remote_end(connection.remote()).text,
+            quoted(reason),
+            quoted("the connection goes on; if the peer insists, have it ask for a certificate in "
+                   "the first handshake, or use TLS 1.3"));
+}
+
 int refuse_unsupported(int error, const char* what) {
   log::line(log::Level::warning, "refused cause=unsupported errno={} reason={}",
             strerrorname_np(error), quoted(what));

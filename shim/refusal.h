@@ -37,6 +37,9 @@ void log_secured(const Connection& connection, int fd, const engine::Summary& su
 // A connection that was open and ended badly.
 void log_broken(const Connection& connection, int fd, const char* cause, const char* reason);
 
+// The peer asked for another handshake (TLS 1.2), and was told no.
+void log_renegotiation(const Connection& connection, int fd);
+
 // What Gaiter cannot do on a protected connection, in words. -1 with errno.
 int refuse_unsupported(int error, const char* what);
 

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from harness.cli.keyring_fixture import openssl, text_of, verified
+from harness.cli.keyring_fixture import make_request, openssl, text_of, verified
 
 pytestmark = pytest.mark.tls_only
 
@@ -72,3 +72,22 @@ def test_days_and_what_they_may_be(keyring):
     assert entries["house-ca"]["days_left"] in (19, 20)
     assert entries["web"]["not_after"] == entries["house-ca"]["not_after"]
     keyring("ca", "create", "other", "--days", "0").refused("--days")
+
+
+@pytest.mark.parametrize("name, word", [
+    ("*.internal", "two, as in *.apps.internal"), ("my_service.internal", "underscore"),
+    ("*.my_service.internal", "underscore"), ("10.0.0.1", "--ip"), ("*.a-.internal", "hyphen"),
+])
+def test_names_that_nobody_accepts_are_not_made(keyring, tmp_path, name, word):
+    """The judge is OpenSSL's matcher, which Gaiter verifies names with."""
+    for verb in ("create", "request"):
+        keyring(verb, "web", "--dns", name).refused(name, word)
+    keyring.good("ca", "create", "house-ca")
+    request = make_request(tmp_path, "svc", f"DNS:{name}")
+    keyring("ca", "sign", request).refused(name, word)
+
+
+def test_an_address_as_a_common_name_is_not_signed(keyring, tmp_path):
+    keyring.good("ca", "create", "house-ca")
+    request = make_request(tmp_path, "10.0.0.1", None)
+    keyring("ca", "sign", request).refused("10.0.0.1", "IP:")

@@ -121,6 +121,70 @@ def test_import_reads_pkcs12_of_openssl(keyring, family, secret, words):
     is_whole(keyring, family)
 
 
+@pytest.mark.parametrize("words", [
+    (), ("-certpbe", "PBE-SHA1-3DES", "-keypbe", "PBE-SHA1-3DES", "-macalg", "sha1"),
+    ("-certpbe", "NONE", "-keypbe", "NONE", "-nomac"), ("-certpbe", "NONE", "-keypbe", "NONE"),
+    ("-nomac",), ("-nomac", "-certpbe", "PBE-SHA1-3DES", "-keypbe", "PBE-SHA1-3DES"),
+], ids=["usual", "3des", "nothing-encrypted", "mac-alone", "without-mac", "3des-without-mac"])
+def test_import_reads_pkcs12_with_an_empty_passphrase(keyring, family, words):
+    file = family.place / "empty.p12"
+    openssl("pkcs12", "-export", "-in", family.place / "leaf.pem", "-inkey",
+            family.place / "leaf.key", "-certfile", family.place / "middle.pem", "-passout",
+            "pass:", "-out", file, *words)
+    keyring.good("import", "web", file)
+    is_whole(keyring, family)
+
+
+@pytest.mark.parametrize("words", [(), ("--pkcs-cipher", "3des-pkcs12")], ids=["aes", "3des"])
+def test_import_reads_pkcs12_with_no_passphrase(keyring, family, words):
+    file = family.place / "null.p12"
+    tool("certtool", "--to-p12", "--load-privkey", family.place / "leaf.key", "--load-certificate",
+         family.place / "chain.pem", "--null-password", "--p12-name", "web", "--outder",
+         "--outfile", file, *words)
+    keyring.good("import", "web", file)
+    is_whole(keyring, family)
+
+
+@pytest.mark.parametrize("mac", [(), ("-nomac",)], ids=["mac", "without-mac"])
+def test_an_outdated_cipher_is_called_so(keyring, family, mac):
+    file = family.place / "rc2.p12"
+    openssl("pkcs12", "-export", "-legacy", "-certpbe", "PBE-SHA1-RC2-40", "-keypbe",
+            "PBE-SHA1-3DES", "-in", family.place / "leaf.pem", "-inkey", family.place / "leaf.key",
+            "-passout", "pass:", "-out", file, *mac)
+    keyring("import", "web", file).refused(str(file), "cipher is outdated", "-legacy")
+
+
+def test_pem_files_as_people_have_them(keyring, family, tmp_path):
+    """A file that other programs read, too: stunnel's, nginx's, what s_client shows."""
+    key, chain = ((family.place / name).read_text() for name in ("leaf.key", "chain.pem"))
+    parameters = openssl("dhparam", "-dsaparam", "512")
+    curve = openssl("ecparam", "-name", "prime256v1")
+    public = openssl("pkey", "-in", family.place / "leaf.key", "-pubout")
+    file = tmp_path / "stunnel.pem"
+    file.write_text("0 s:CN = round.internal\n   i:CN = middle\n"
+                    "# below: -----BEGIN PRIVATE KEY----- and what belongs to it, f\u00fcr alle\n"
+                    + curve + key + "\nBag Attributes\n    friendlyName: x\n" + chain + parameters
+                    + public + "#-----BEGIN CERTIFICATE-----\n#MAA=\n# the end")
+    said = keyring.good("import", "web", file).err
+    for kind in ("DH PARAMETERS", "EC PARAMETERS", "PUBLIC KEY"):
+        assert f"skipped in {file}: {kind}" in said, said
+    is_whole(keyring, family)
+
+
+def test_trusted_certificates_of_openssl(keyring, family, tmp_path):
+    file = tmp_path / "trusted.pem"
+    openssl("x509", "-in", family.place / "root.pem", "-trustout", "-addtrust", "serverAuth",
+            "-out", file)
+    assert "TRUSTED CERTIFICATE" in file.read_text()
+    assert "skipped" in keyring.good("import", "root", file).err
+    openssl("x509", "-in", family.place / "root.pem", "-trustout", "-addreject", "serverAuth",
+            "-out", file)
+    keyring("import", "other", file).refused(str(file), "not to be trusted")
+    crl = family.place / "root.pem"
+    file.write_text(crl.read_text().replace("CERTIFICATE", "X509 CRL"))
+    keyring("import", "other", file).refused(str(file), "X509 CRL")
+
+
 def test_import_takes_a_passphrase_from_a_descriptor(keyring, family, secret):
     file = make_pkcs12(family, secret)
     with open(secret, encoding="ascii") as passphrase:

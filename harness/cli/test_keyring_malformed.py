@@ -146,7 +146,6 @@ def test_what_is_no_certificate_is_refused(keyring, tmp_path):
         "key-of-another": identity.key_pem + other,
         "crl-mark": pem.replace(b"CERTIFICATE", b"X509 CRL"),
         "request-mark": pem.replace(b"CERTIFICATE", b"CERTIFICATE REQUEST"),
-        "trusted-mark": pem.replace(b"CERTIFICATE", b"TRUSTED CERTIFICATE"),
         "pkcs7-mark": pem.replace(b"CERTIFICATE", b"PKCS7"),
         "key-mark": pem.replace(b"CERTIFICATE", b"PRIVATE KEY"),
         "encrypted-mark": pem.replace(b"CERTIFICATE", b"ENCRYPTED PRIVATE KEY"),

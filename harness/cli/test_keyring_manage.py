@@ -224,6 +224,54 @@ def test_audit_finds_weak_keys_and_digests(keyring, tmp_path):
     assert has(found, "error", "leaf", "SHA-1")
 
 
+def test_audit_judges_the_chain_of_an_entry(keyring, tmp_path):
+    """Peers do: an expired certificate above a good one, a weak key, a forged signature."""
+    old = issue("Old CA", ca=True, days=(-30, -1))
+    leaf = issue("web", old, ["web.internal"])
+    (tmp_path / "web.pem").write_bytes(leaf.certificate_pem + old.certificate_pem)
+    (tmp_path / "web.key").write_bytes(leaf.key_pem)
+    keyring.good("import", "web", tmp_path / "web.pem", tmp_path / "web.key")
+    assert has(findings(keyring, 2), "error", "web", "CN=Old CA expired")
+
+
+def test_audit_tells_of_cas_of_one_name(keyring, tmp_path):
+    make_namesakes(tmp_path)
+    for name in ("first", "second"):
+        keyring.good("import", name, tmp_path / f"{name}.pem")
+    assert has(findings(keyring, 1), "warning", "second", "same name as first")
+
+
+def make_namesakes(place):
+    """A CA and its successor under the same name with another key, without key identifiers, and a
+    certificate of each."""
+    config = place / "plain.cnf"
+    config.write_text("[req]\ndistinguished_name=d\nx509_extensions=ca\n[d]\n"
+                      "[ca]\nbasicConstraints=critical,CA:TRUE\nsubjectKeyIdentifier=none\n"
+                      "authorityKeyIdentifier=none\n"
+                      "[leaf]\nsubjectAltName=DNS:web.internal\nsubjectKeyIdentifier=none\n"
+                      "authorityKeyIdentifier=none\n")
+    for name in ("first", "second"):
+        key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
+        openssl("req", "-x509", *key, "-config", config, "-subj", "/CN=Same CA", "-days", "30",
+                "-keyout", place / f"{name}.key", "-out", place / f"{name}.pem")
+        openssl("req", *key, "-config", config, "-subj", "/CN=web", "-keyout",
+                place / f"{name}-web.key", "-out", place / "csr")
+        openssl("x509", "-req", "-in", place / "csr", "-CA", place / f"{name}.pem", "-CAkey",
+                place / f"{name}.key", "-CAcreateserial", "-days", "20", "-extfile", config,
+                "-extensions", "leaf", "-out", place / f"{name}-web.pem")
+
+
+@pytest.mark.parametrize("order", [("first", "second"), ("second", "first")])
+def test_both_cas_of_one_name_are_tried(keyring, tmp_path, order):
+    make_namesakes(tmp_path)
+    for name in order:
+        keyring.good("import", name, tmp_path / f"{name}.pem")
+    for name in order:
+        keyring.good("import", f"{name}-web", tmp_path / f"{name}-web.pem",
+                     tmp_path / f"{name}-web.key")
+        keyring.good("verify", f"{name}-web", "--as", "server", "--name", "web.internal")
+
+
 def test_audit_and_list_go_on_after_a_bad_entry(keyring, tmp_path):
     put(keyring, "good", issue("good", names=["good"]), tmp_path)
     put(keyring, "bad", issue("bad", names=["bad"]), tmp_path)

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from harness.lib import records
+from harness.lib import peers, records
 from harness.lib.ports import wait_listening
 
 from harness.security.conftest import rest
@@ -78,3 +78,12 @@ def test_key_updates_now_and_then_are_no_flood(idle_server, place, ca, server_si
                                     for _ in range(200)))
         said = numbers(server)
     assert said["end"] == "all", said
+
+
+def test_a_request_for_renegotiation_is_refused_and_said(serve, processes, ca, server_side):
+    server, port = serve("recv", "close")
+    client = processes.start(peers.openssl_client(port, ca, "1.2"), stdin="pipe")
+    client.wait_output(b"Verification: OK")
+    client.write(b"R\n")
+    event, = server_side.log.wait("renegotiation")
+    assert "refused" in event["reason"] and event["remote"].startswith("127.0.0.1:"), event.text
