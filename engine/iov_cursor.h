@@ -33,6 +33,14 @@ class IovCursor {
     return total - offset_;
   }
 
+  // The pieces from the cursor on, and leaves out those behind the first `count`.
+  size_t pieces() const { return static_cast<size_t>(end_ - iov_); }
+  iovec piece(size_t number) const {
+    const size_t skipped = number == 0 ? offset_ : 0;
+    return {static_cast<uint8_t*>(iov_[number].iov_base) + skipped, iov_[number].iov_len - skipped};
+  }
+  void end_behind(size_t count) { end_ = iov_ + count; }
+
   // Moves on by `length` bytes, at most remaining().
   void advance(size_t length) {
     while (length != 0) {

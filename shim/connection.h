@@ -379,6 +379,8 @@ class Connection : public Slot {
   bool go_on_after_pause(int fd, int flags);
   bool open_next(int fd);
   void note_end(int fd);
+  // Whether the program's memory takes what waits to be put there; else EFAULT.
+  bool takes_data(int fd, engine::IovCursor& sink) const;
   ssize_t read_locked(int fd, LockResult lock, engine::IovCursor& sink, int flags);
   ssize_t peek_locked(int fd, engine::IovCursor& sink, int flags);
   bool gather(int fd, size_t wanted, int flags);

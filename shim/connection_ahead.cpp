@@ -94,6 +94,7 @@ bool Connection::gather(int fd, size_t wanted, int flags) {
 ssize_t Connection::peek_locked(int fd, IovCursor& sink, int flags) {
   const size_t wanted = sink.remaining();
   if (!gather(fd, wanted, flags)) return -1;
+  if (!takes_data(fd, sink)) return -1;
   const size_t length = std::min<size_t>(wanted, inbox().plain_length);
   sink.copy_in(inbox().data + inbox().plain_at, length);
   return static_cast<ssize_t>(length);

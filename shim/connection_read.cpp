@@ -14,6 +14,7 @@
 #include "shim/desk.h"
 #include "shim/epoll_set.h"
 #include "shim/fd_table.h"
+#include "shim/memory.h"
 #include "shim/private_part.h"
 #include "shim/process.h"
 #include "shim/real.h"
@@ -183,6 +184,24 @@ ssize_t Connection::receive(int fd, IovCursor sink, int flags) {
                         [&](LockResult lock) { return read_locked(fd, lock, sink, flags); });
 }
 
+// What the kernel could not write to either is left out, with all that is behind it.
+bool Connection::takes_data(int fd, IovCursor& sink) const {
+  const engine::Inbox& inbox = reading_.inbox;
+  if (inbox.plain_length == 0 && !engine::has_whole_record(inbox)) return true;
+  size_t covered = 0;
+  for (size_t i = 0; i < sink.pieces() && covered < inbox.capacity; ++i) {
+    const iovec piece = sink.piece(i);
+    if (piece.iov_len == 0 || memory::can_write(fd, piece.iov_base)) {
+      covered += piece.iov_len;
+      continue;
+    }
+    sink.end_behind(i);
+    errno = EFAULT;
+    return covered != 0;
+  }
+  return true;
+}
+
 ssize_t Connection::read_locked(int fd, LockResult lock, IovCursor& sink, int flags) {
   if (lock == LockResult::acquired_from_dead)
     break_off(fd, "internal", "a read was cut off in the middle of a record");
@@ -214,6 +233,7 @@ ssize_t Connection::read_locked(int fd, LockResult lock, IovCursor& sink, int fl
   size_t total = 0;
   reading_.state.idle_in_call = 0;
   for (;;) {
+    if (!takes_data(fd, sink)) return total != 0 ? static_cast<ssize_t>(total) : -1;
     // What was read ahead came before the end.
     if (!open_desk()) return total != 0 ? static_cast<ssize_t>(total) : -1;
     if (reading_.ended) total += engine::deliver_opened(inbox(), sink);

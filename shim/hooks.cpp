@@ -7,7 +7,7 @@ namespace gaiter::shim {
 
 ssize_t total_length(const iovec* iov, size_t count) {
   if (count > IOV_MAX) return fail_with(EMSGSIZE);
-  if (count != 0 && !may_be_memory(iov)) return fail_with(EFAULT);
+  if (!memory::can_read(iov, count * sizeof *iov)) return fail_with(EFAULT);
   size_t length = 0;
   for (size_t i = 0; i < count; ++i) {
     if (iov[i].iov_len > SSIZE_MAX) return fail_with(EINVAL);
@@ -17,6 +17,20 @@ ssize_t total_length(const iovec* iov, size_t count) {
     length += iov[i].iov_len;
   }
   return static_cast<ssize_t>(length);
+}
+
+ssize_t sendable_length(const iovec* iov, size_t count) {
+  const ssize_t total = total_length(iov, count);
+  ssize_t good = 0;
+  for (size_t i = 0; good < total; ++i) {
+    const size_t length = memory::readable(iov[i].iov_base, iov[i].iov_len);
+    good += static_cast<ssize_t>(length);
+    if (length == iov[i].iov_len) continue;
+    // As TCP, which copies pieces of this size and loses one that it cannot read to the end.
+    constexpr ssize_t copied_at_once = 32 << 10;
+    return good >= copied_at_once ? good : fail_with(EFAULT);
+  }
+  return total;
 }
 
 void buffer_overflow() {

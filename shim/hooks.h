@@ -57,8 +57,10 @@ class Protected {
 void prepare_for_filter();
 
 // The bytes that an iovec names, or -1 with EFAULT, EINVAL or EMSGSIZE as the
-// kernel has it.
+// kernel has it. Whether the memory that it names may be touched is another question.
 ssize_t total_length(const iovec* iov, size_t count);
+// How many of these bytes can be read: what the kernel would send. -1 with EFAULT if too few.
+ssize_t sendable_length(const iovec* iov, size_t count);
 
 // For the _chk functions: a buffer is smaller than what is to be put into it.
 [[noreturn]] void buffer_overflow();

@@ -164,6 +164,18 @@ int adopt_accepted(int fd, Address& remote, int flags) {
   return fd;
 }
 
+// accept(2)'s answer about the peer. 0, or what is wrong with the room for it.
+int tell_address(int fd, Address& remote, socklen_t remote_length, sockaddr* to,
+                 socklen_t* length) {
+  if (!memory::can_read(length)) return EFAULT;
+  const auto room = static_cast<int>(*length);
+  if (room < 0) return EINVAL;
+  if (!memory::can_write(fd, length) || (room != 0 && !memory::can_write(fd, to))) return EFAULT;
+  std::memcpy(to, &remote.storage, std::min(static_cast<socklen_t>(room), remote_length));
+  *length = remote_length;
+  return 0;
+}
+
 // What would move, transform or count bytes past the record layer.
 bool is_bypass(int level, int name) {
   if (level == SOL_SOCKET) return name == SO_ZEROCOPY || name == SO_PEEK_OFF;
@@ -193,8 +205,15 @@ int hook_socket(int domain, int type, int protocol) {
   return fd;
 }
 
-int hook_connect(int fd, const sockaddr* address, socklen_t length) {
-  if (address == nullptr || length < sizeof(sa_family_t)) return real::connect(fd, address, length);
+int hook_connect(int fd, const sockaddr* given, socklen_t length) {
+  Address remote;
+  // What the kernel will refuse it shall refuse itself, without a chance to find it good.
+  if (length < sizeof(sa_family_t) || length > sizeof remote.storage)
+    return real::connect(fd, given, length);
+  if (!memory::can_read(given, length)) return real::connect(fd, nullptr, length);
+  // Once: another thread may write there while we decide.
+  std::memcpy(&remote.storage, given, length);
+  const sockaddr* const address = remote.get();
   SlotRef slot = fd_table::find(fd);
   Connection* connection = as_connection(slot);
   if (connection != nullptr && connection->is_protected()) {
@@ -210,8 +229,6 @@ int hook_connect(int fd, const sockaddr* address, socklen_t length) {
       !concerned(gaiter::policy::Direction::outbound) || (connection == nullptr && !is_tcp(fd))) {
     return real::connect(fd, address, length);
   }
-  Address remote;
-  std::memcpy(&remote.storage, address, std::min<size_t>(length, sizeof remote.storage));
   Address local;
   local.storage.ss_family = address->sa_family;
   local_address(fd, local);
@@ -246,18 +263,18 @@ HOOK_ALIAS(__connect, connect)
 int hook_accept4(int fd, sockaddr* address, socklen_t* length, int flags) {
   if (!concerned(gaiter::policy::Direction::inbound))
     return real::accept4(fd, address, length, flags);
-  const bool asks = address != nullptr;
-  if (asks && (!may_be_memory(address) || !may_be_memory(length))) return fail_with(EFAULT);
-  if (asks && static_cast<int>(*length) < 0) return fail_with(EINVAL);
   Address remote;
   socklen_t remote_length = sizeof remote.storage;
-  int accepted = real::accept4(fd, remote.get(), &remote_length, flags | SOCK_CLOEXEC);
-  if (accepted >= 0) accepted = adopt_accepted(accepted, remote, flags);
-  if (accepted >= 0 && asks) {
-    std::memcpy(address, &remote.storage, std::min(*length, remote_length));
-    *length = remote_length;
+  const int accepted = real::accept4(fd, remote.get(), &remote_length, flags | SOCK_CLOEXEC);
+  if (accepted < 0) return accepted;
+  // As the kernel: the connection is lost if its address cannot be told.
+  const int error =
+      address != nullptr ? tell_address(accepted, remote, remote_length, address, length) : 0;
+  if (error != 0) {
+    real::close(accepted);
+    return fail_with(error);
   }
-  return accepted;
+  return adopt_accepted(accepted, remote, flags);
 }
 
 int hook_accept(int fd, sockaddr* address, socklen_t* length) {
@@ -301,7 +318,7 @@ int hook_getsockname(int fd, sockaddr* address, socklen_t* length) {
   if (fd_table::has(fd)) {
     const SlotRef slot = fd_table::find(fd);
     if (const RelayEnd* const end = as_relay_end(slot))
-      return give_address(end->local, address, length);
+      return give_address(fd, end->local, address, length);
   }
   return real::getsockname(fd, address, length);
 }
@@ -310,7 +327,7 @@ int hook_getpeername(int fd, sockaddr* address, socklen_t* length) {
   if (fd_table::has(fd)) {
     const SlotRef slot = fd_table::find(fd);
     if (const RelayEnd* const end = as_relay_end(slot))
-      return give_address(end->remote, address, length);
+      return give_address(fd, end->remote, address, length);
   }
   return real::getpeername(fd, address, length);
 }
@@ -332,10 +349,8 @@ int hook_getsockopt(int fd, int level, int name, void* value, socklen_t* length)
   }
   if (level == IPPROTO_TCP && name == TCP_ZEROCOPY_RECEIVE && Protected(fd))
     return fail_with(EOPNOTSUPP);
-  if (level != SOL_SOCKET || name != SO_ERROR || !fd_table::has(fd) || !may_be_memory(value) ||
-      !may_be_memory(length) || static_cast<int>(*length) < static_cast<int>(sizeof(int))) {
+  if (level != SOL_SOCKET || name != SO_ERROR || !fd_table::has(fd))
     return real::getsockopt(fd, level, name, value, length);
-  }
   const SlotRef slot = fd_table::find(fd);
   Connection* const connection = as_connection(slot);
   if (connection == nullptr) return real::getsockopt(fd, level, name, value, length);
@@ -348,8 +363,9 @@ int hook_getsockopt(int fd, int level, int name, void* value, socklen_t* length)
   if (open) error = connection->take_read_error(fd);
   if (error == 0 && !open && connection->state() != State::connecting)
     return real::getsockopt(fd, level, name, value, length);
-  std::memcpy(value, &error, sizeof error);
-  *length = sizeof error;
+  // Of room and length the kernel is the judge: any other number will do.
+  if (real::getsockopt(fd, SOL_SOCKET, SO_TYPE, value, length) != 0) return -1;
+  std::memcpy(value, &error, std::min<size_t>(*length, sizeof error));
   return 0;
 }
 

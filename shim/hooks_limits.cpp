@@ -40,20 +40,24 @@ rlim_t without(rlim_t limit, rlim_t share) {
 int get(int resource, rlimit* limit) { return real::prlimit(0, resource, nullptr, limit); }
 
 int set_and_get(int resource, const rlimit* wanted, rlimit* before) {
+  if (wanted != nullptr && !memory::can_read(wanted)) return fail_with(EFAULT);
   if (resource == RLIMIT_NPROC && wanted != nullptr) relay_nursery::prepare(*wanted);
   // For another program's image, in memory that is not ours.
   if (!concerns_memory(resource) || process::memory_is_borrowed())
     return real::prlimit(0, resource, wanted, before);
   const rlim_t share = own_share(resource);
   rlimit now;
-  if (get(resource, &now) != 0) return -1;
+  // The kernel judges the program's memory.
+  const rlimit wish = wanted != nullptr ? *wanted : rlimit{};
+  if (get(resource, before != nullptr ? before : &now) != 0) return -1;
+  if (before != nullptr) now = *before;
   const bool has_share = shared_out[resource].load(std::memory_order_relaxed);
   if (wanted != nullptr) {
-    rlimit raised{with(wanted->rlim_cur, share), with(wanted->rlim_max, share)};
+    rlimit raised{with(wish.rlim_cur, share), with(wish.rlim_max, share)};
     // Another's hard limit is not for us to raise, if the program did not ask to.
-    if (wanted->rlim_max <= now.rlim_max) {
+    if (wish.rlim_max <= now.rlim_max) {
       raised.rlim_max = std::min(raised.rlim_max, now.rlim_max);
-      if (wanted->rlim_cur <= wanted->rlim_max)
+      if (wish.rlim_cur <= wish.rlim_max)
         raised.rlim_cur = std::min(raised.rlim_cur, raised.rlim_max);
     }
     if (real::prlimit(0, resource, &raised, nullptr) != 0) return -1;
@@ -72,12 +76,10 @@ int set_and_get(int resource, const rlimit* wanted, rlimit* before) {
 using namespace gaiter::shim;
 
 int hook_setrlimit(int resource, const rlimit* limit) {
-  if (limit == nullptr) return fail_with(EFAULT);
   return set_and_get(resource, limit, nullptr);
 }
 
 int hook_getrlimit(int resource, rlimit* limit) {
-  if (limit == nullptr) return fail_with(EFAULT);
   return set_and_get(resource, nullptr, limit);
 }
 

@@ -178,6 +178,7 @@ long hook_syscall(long number, long a, long b, long c, long d, long e, long f) {
                         pointer<sigset_t>(d));
     case SYS_pselect6: {
       const auto* const mask = pointer<const sigset_t* const>(f);  // and its size
+      if (mask != nullptr && !memory::can_read(mask, 2 * sizeof(long))) return fail_with(EFAULT);
       return hook_pselect(fd, pointer<fd_set>(b), pointer<fd_set>(c), pointer<fd_set>(d),
                           pointer<timespec>(e), mask != nullptr ? *mask : nullptr);
     }

@@ -1,5 +1,6 @@
 // Hooks: poll, select, epoll.
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -45,8 +46,31 @@ int clamp_to_table(int count) {
 constexpr short set_events[3] = {POLLRDNORM | POLLRDBAND | POLLIN | POLLHUP | POLLERR,
                                  POLLWRBAND | POLLWRNORM | POLLOUT | POLLERR, POLLPRI};
 
+// Whether protected descriptors are among them. False as well of an array that the kernel will
+// refuse: it is not ours to look at.
+bool may_concern(pollfd* fds, nfds_t count) {
+  if (fds == nullptr || count == 0 || fd_table::highest() < 0) return false;
+  const size_t size = std::min<nfds_t>(count, SIZE_MAX / sizeof *fds) * sizeof *fds;
+  // More than the limit on descriptors is EINVAL, whatever lies there.
+  rlimit most;
+  if (count > FD_SETSIZE && real::prlimit(0, RLIMIT_NOFILE, nullptr, &most) == 0 &&
+      count > most.rlim_cur)
+    return false;
+  return memory::can_read(fds, size) && any_protected(fds, count);
+}
+
+// Whether the kernel could read them. If not, it is the one to say so.
+bool are_readable(int count, fd_set* const (&sets)[3]) {
+  constexpr int word_bits = 8 * sizeof(fd_mask);
+  const size_t words = (static_cast<size_t>(std::max(count, 0)) + word_bits - 1) / word_bits;
+  return std::ranges::all_of(sets, [&](const fd_set* set) {
+    return set == nullptr || memory::can_read(set, words * sizeof(fd_mask));
+  });
+}
+
 bool any_in_sets(int count, fd_set* const (&sets)[3]) {
   constexpr int word_bits = 8 * sizeof(fd_mask);
+  if (!are_readable(count, sets)) return false;
   for (int fd = 0; fd < count; fd += word_bits) {
     fd_mask members = 0;
     for (const fd_set* set : sets) {
@@ -63,6 +87,7 @@ bool any_in_sets(int count, fd_set* const (&sets)[3]) {
 // select(2) by poll(2), as the kernel does it. `sets` may be larger than an
 // fd_set: programs that allocate their own are served too.
 int select_by_poll(int count, fd_set* const (&sets)[3], int64_t deadline, const sigset_t* mask) {
+  if (!are_readable(count, sets)) return fail_with(EFAULT);
   constexpr int word_bits = 8 * sizeof(fd_mask);
   const auto in_set = [&](int set, int fd) {
     return sets[set] != nullptr &&
@@ -130,13 +155,15 @@ int watch_set(int epfd) {
 using namespace gaiter::shim;
 
 int hook_poll(pollfd* fds, nfds_t count, int timeout) {
-  if (fds == nullptr || !any_protected(fds, count)) return real::poll(fds, count, timeout);
+  if (!may_concern(fds, count)) return real::poll(fds, count, timeout);
   return await_readiness(fds, count, deadline_in(timeout), nullptr);
 }
 HOOK_ALIAS(__poll, poll)
 
 int hook_ppoll(pollfd* fds, nfds_t count, const timespec* timeout, const sigset_t* mask) {
-  if (fds == nullptr || (timeout != nullptr && !is_valid(*timeout)) || !any_protected(fds, count))
+  // libc's own reads it for the kernel, which reads it first.
+  if (timeout != nullptr && !memory::can_read(timeout)) return fail_with(EFAULT);
+  if ((timeout != nullptr && !is_valid(*timeout)) || !may_concern(fds, count))
     return real::ppoll(fds, count, timeout, mask);
   return await_readiness(fds, count, deadline_in(timeout), mask);
 }
@@ -154,6 +181,7 @@ int hook___ppoll_chk(pollfd* fds, nfds_t count, const timespec* timeout, const s
 
 int hook_select(int count, fd_set* readable, fd_set* writable, fd_set* exceptional,
                 timeval* timeout) {
+  if (timeout != nullptr && !memory::can_read(timeout)) return fail_with(EFAULT);
   fd_set* const sets[3] = {readable, writable, exceptional};
   if (count < 0 || !any_in_sets(std::min(count, fd_table::highest() + 1), sets))
     return real::select(count, readable, writable, exceptional, timeout);
@@ -175,6 +203,7 @@ HOOK_ALIAS(__select, select)
 
 int hook_pselect(int count, fd_set* readable, fd_set* writable, fd_set* exceptional,
                  const timespec* timeout, const sigset_t* mask) {
+  if (timeout != nullptr && !memory::can_read(timeout)) return fail_with(EFAULT);
   fd_set* const sets[3] = {readable, writable, exceptional};
   if (count < 0 || (timeout != nullptr && !is_valid(*timeout)) ||
       !any_in_sets(std::min(count, fd_table::highest() + 1), sets)) {
@@ -187,7 +216,7 @@ int hook_epoll_create(int size) { return watch_set(real::epoll_create(size)); }
 int hook_epoll_create1(int flags) { return watch_set(real::epoll_create1(flags)); }
 
 int hook_epoll_ctl(int set, int operation, int fd, epoll_event* event) {
-  if (!fd_table::has(fd)) [[likely]]
+  if (!fd_table::has(fd) || (operation != EPOLL_CTL_DEL && !memory::can_read(event))) [[likely]]
     return real::epoll_ctl(set, operation, fd, event);
   const SlotRef slot = fd_table::find(fd);
   Connection* const connection = as_connection(slot);
@@ -207,8 +236,8 @@ int hook_epoll_wait(int set, epoll_event* events, int count, int timeout) {
 int hook_epoll_pwait(int set, epoll_event* events, int count, int timeout, const sigset_t* mask) {
   if (!fd_table::has(set)) return real::epoll_pwait(set, events, count, timeout, mask);
   const WatchedSet watched(set);
-  if (!watched) return real::epoll_pwait(set, events, count, timeout, mask);
-  if (count > 0 && !may_be_memory(events)) return fail_with(EFAULT);
+  if (!watched || count <= 0) return real::epoll_pwait(set, events, count, timeout, mask);
+  if (!memory::can_read(events)) return fail_with(EFAULT);
   return epoll_await(*watched, set, events, count, deadline_in(timeout), mask);
 }
 
@@ -216,8 +245,10 @@ int hook_epoll_pwait2(int set, epoll_event* events, int count, const timespec* t
                       const sigset_t* mask) {
   if (!fd_table::has(set)) return real::epoll_pwait2(set, events, count, timeout, mask);
   const WatchedSet watched(set);
-  if (!watched || (timeout != nullptr && (!may_be_memory(timeout) || !is_valid(*timeout))))
+  if (!watched || count <= 0 ||
+      (timeout != nullptr && (!memory::can_read(timeout) || !is_valid(*timeout)))) {
     return real::epoll_pwait2(set, events, count, timeout, mask);
-  if (count > 0 && !may_be_memory(events)) return fail_with(EFAULT);
+  }
+  if (!memory::can_read(events)) return fail_with(EFAULT);
   return epoll_await(*watched, set, events, count, deadline_in(timeout), mask, true);
 }

@@ -55,7 +55,9 @@ ssize_t take_nothing(int fd, Connection& connection, int flags) {
 }
 
 ssize_t take_message(int fd, Connection& connection, msghdr* message, int flags) {
-  if (!may_be_memory(message)) return fail_with(EFAULT);
+  if (!memory::can_read(message)) return fail_with(EFAULT);
+  if (message->msg_name != nullptr && static_cast<int>(message->msg_namelen) < 0)
+    return fail_with(EINVAL);
   const ssize_t got = take(fd, connection, message->msg_iov, message->msg_iovlen, flags);
   if (got >= 0) {
     if (message->msg_name != nullptr) message->msg_namelen = 0;  // as TCP does
@@ -99,7 +101,12 @@ ssize_t hook_recvfrom(int fd, void* buffer, size_t length, int flags, sockaddr* 
     return real::recvfrom(fd, buffer, length, flags, from, from_length);
   const ssize_t got = length != 0 ? take(fd, *connection, buffer, length, flags)
                                   : take_nothing(fd, *connection, flags);
-  if (got >= 0 && from != nullptr && from_length != nullptr) *from_length = 0;
+  // TCP tells no address, after the data: its length, which must be sound.
+  if (got < 0 || from == nullptr) return got;
+  if (!memory::can_read(from_length)) return fail_with(EFAULT);
+  if (static_cast<int>(*from_length) < 0) return fail_with(EINVAL);
+  if (!memory::can_write(fd, from_length)) return fail_with(EFAULT);
+  *from_length = 0;
   return got;
 }
 
@@ -141,12 +148,16 @@ int hook_recvmmsg(int fd, mmsghdr* messages, unsigned count, int flags, timespec
   const Protected connection(fd);
   if (!connection) return real::recvmmsg(fd, messages, count, flags, timeout);
   // As the kernel: the time is looked at after each message, and only then.
-  if (timeout != nullptr && !may_be_memory(timeout)) return fail_with(EFAULT);
+  if (timeout != nullptr && !memory::can_read(timeout)) return fail_with(EFAULT);
   if (timeout != nullptr && !is_valid(*timeout)) return fail_with(EINVAL);
   const int64_t until = deadline_in(timeout);
   count = std::min<unsigned>(count, IOV_MAX);
   unsigned done = 0;
   while (done < count) {
+    if (!memory::can_read(&messages[done])) {
+      errno = EFAULT;
+      break;
+    }
     int how = flags & ~MSG_WAITFORONE;
     if (done != 0 && (flags & MSG_WAITFORONE) != 0) how |= MSG_DONTWAIT;
     const ssize_t got = take_message(fd, *connection, &messages[done].msg_hdr, how);

@@ -17,7 +17,7 @@ ssize_t give(int fd, Connection& connection, const iovec* iov, size_t count, int
              bool vectored = false) {
   if ((flags & MSG_OOB) != 0) return fail_with(EOPNOTSUPP);
   if ((flags & MSG_ZEROCOPY) != 0) return fail_with(EOPNOTSUPP);
-  const ssize_t total = total_length(iov, count);
+  const ssize_t total = sendable_length(iov, count);
   if (total < 0) return -1;
   const auto length = static_cast<size_t>(total);
   if (length == 0 && vectored) return 0;
@@ -34,6 +34,23 @@ ssize_t give(int fd, Connection& connection, const void* buffer, size_t length, 
 // was inherited, or is older than the rule.
 bool is_fast_open(int fd, int flags) {
   return (flags & MSG_FASTOPEN) != 0 && is_tcp(fd) && concerned(policy::Direction::outbound);
+}
+
+// Whether what a message's header names is as the kernel wants it, of which TCP looks at the
+// data alone. Else errno.
+bool is_sound(const msghdr* message) {
+  int error = 0;
+  if (!memory::can_read(message) ||
+      !memory::can_read(message->msg_control, message->msg_controllen))
+    error = EFAULT;
+  else if (message->msg_name != nullptr && static_cast<int>(message->msg_namelen) < 0)
+    error = EINVAL;
+  else if (message->msg_name != nullptr &&
+           !memory::can_read(message->msg_name,
+                             std::min<size_t>(message->msg_namelen, sizeof(sockaddr_storage))))
+    error = EFAULT;
+  if (error != 0) errno = error;
+  return error == 0;
 }
 
 // The way of a descriptor that Gaiter knows nothing of.
@@ -69,7 +86,12 @@ ssize_t hook_sendto(int fd, const void* buffer, size_t length, int flags, const 
   if (is_foreign(fd, flags)) [[likely]]
     return real::sendto(fd, buffer, length, flags, to, to_length);
   const Protected connection(fd);
-  if (connection) return give(fd, *connection, buffer, length, flags);
+  if (connection) {
+    // TCP goes nowhere else, but the kernel reads the address first.
+    if (to != nullptr && to_length > sizeof(sockaddr_storage)) return fail_with(EINVAL);
+    if (to != nullptr && !memory::can_read(to, to_length)) return fail_with(EFAULT);
+    return give(fd, *connection, buffer, length, flags);
+  }
   if (is_fast_open(fd, flags)) return fail_with(EOPNOTSUPP);
   return real::sendto(fd, buffer, length, flags, to, to_length);
 }
@@ -100,7 +122,7 @@ ssize_t hook_pwritev64v2(int fd, const iovec* iov, int count, off64_t offset, in
 
 ssize_t hook_sendmsg(int fd, const msghdr* message, int flags) {
   if (is_foreign(fd, flags)) [[likely]] {
-    if (may_be_memory(message) && !relay_passed(*message)) return fail_with(EACCES);
+    if (memory::can_read(message) && !relay_passed(*message)) return fail_with(EACCES);
     return real::sendmsg(fd, message, flags);
   }
   const Protected connection(fd);
@@ -108,14 +130,14 @@ ssize_t hook_sendmsg(int fd, const msghdr* message, int flags) {
     if (is_fast_open(fd, flags)) return fail_with(EOPNOTSUPP);
     return real::sendmsg(fd, message, flags);
   }
-  if (!may_be_memory(message)) return fail_with(EFAULT);
+  if (!is_sound(message)) return -1;
   return give(fd, *connection, message->msg_iov, message->msg_iovlen, flags);
 }
 
 int hook_sendmmsg(int fd, mmsghdr* messages, unsigned count, int flags) {
   count = std::min<unsigned>(count, IOV_MAX);  // as the kernel: UIO_MAXIOV
   if (is_foreign(fd, flags)) [[likely]] {
-    for (unsigned i = 0; may_be_memory(messages) && i < count; ++i) {
+    for (unsigned i = 0; i < count && memory::can_read(&messages[i]); ++i) {
       if (!relay_passed(messages[i].msg_hdr)) return fail_with(EACCES);
     }
     return real::sendmmsg(fd, messages, count, flags);
@@ -125,9 +147,8 @@ int hook_sendmmsg(int fd, mmsghdr* messages, unsigned count, int flags) {
     if (is_fast_open(fd, flags)) return fail_with(EOPNOTSUPP);
     return real::sendmmsg(fd, messages, count, flags);
   }
-  if (count != 0 && !may_be_memory(messages)) return fail_with(EFAULT);
   unsigned done = 0;
-  while (done < count) {
+  while (done < count && is_sound(&messages[done].msg_hdr)) {
     const msghdr& message = messages[done].msg_hdr;
     const ssize_t sent = give(fd, *connection, message.msg_iov, message.msg_iovlen, flags);
     if (sent < 0) break;
@@ -145,6 +166,7 @@ ssize_t hook_sendfile(int out, int in, off_t* offset, size_t count) {
   if (Protected(in)) return fail_with(EINVAL);  // as for any input that cannot be mapped
   const Protected connection(out);
   if (!connection) return real::sendfile(out, in, offset, count);
+  if (offset != nullptr && !memory::can_read(offset)) return fail_with(EFAULT);
   return connection->transmit_file(out, in, offset, count);
 }
 

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <climits>
 #include <cstring>
 
 #include "shim/call_wait.h"
@@ -128,7 +129,10 @@ void relay_inherited() {
 }
 
 bool relay_passed(const msghdr& message) {
-  if (message.msg_controllen == 0 || !may_be_memory(message.msg_control)) return true;
+  if (message.msg_controllen == 0 || message.msg_controllen > INT_MAX ||
+      !memory::can_read(message.msg_control, message.msg_controllen)) {
+    return true;  // the kernel will not take it either
+  }
   const auto* const end = static_cast<const uint8_t*>(message.msg_control) + message.msg_controllen;
   for (cmsghdr* part = CMSG_FIRSTHDR(&message); part != nullptr;
        part = CMSG_NXTHDR(const_cast<msghdr*>(&message), part)) {

@@ -11,6 +11,7 @@
 #include <cstring>
 #include <new>
 
+#include "shim/memory.h"
 #include "shim/real.h"
 
 namespace gaiter::shim {
@@ -126,9 +127,11 @@ RelayEnd* RelayEnd::make(int fd) {
   return end;
 }
 
-int give_address(const sockaddr_in6& address, sockaddr* to, socklen_t* length) {
-  if (to == nullptr || length == nullptr) {
-    errno = EFAULT;
+int give_address(int fd, const sockaddr_in6& address, sockaddr* to, socklen_t* length) {
+  const bool has_length = memory::can_read(length);
+  const int room = has_length ? static_cast<int>(*length) : 0;
+  if (room < 0 || !memory::can_write(fd, length) || (room != 0 && !memory::can_write(fd, to))) {
+    errno = room < 0 ? EINVAL : EFAULT;
     return -1;
   }
   const socklen_t whole =

@@ -42,7 +42,7 @@ inline const RelayEnd* as_relay_end(const SlotRef& slot) {
                                                        : nullptr;
 }
 
-// As getsockname(2) and getpeername(2) give `address` to a caller.
-int give_address(const sockaddr_in6& address, sockaddr* to, socklen_t* length);
+// As getsockname(2) and getpeername(2) give `address` to a caller, who asked for it of `fd`.
+int give_address(int fd, const sockaddr_in6& address, sockaddr* to, socklen_t* length);
 
 }  // namespace gaiter::shim
