@@ -75,8 +75,9 @@ WRAPPED = ssl_log_secret EVP_MD_fetch EVP_MAC_fetch EVP_KDF_fetch EVP_CIPHER_fet
 LIBS = $(addprefix -Wl$(comma)--wrap=,$(WRAPPED)) -l:libssl.a -l:libcrypto.a $(if $(IPSEC_MB),-l:libIPSec_MB.a)
 
 objects = $(patsubst %.cpp,$B/obj/%.o,$(wildcard $(1)/*.cpp))
+# base is in both halves of the library: each has a copy of what it uses.
 CORE_OBJECTS = $(call objects,base) $(call objects,policy) $(call objects,keyring) $(call objects,engine)
-SHIM_OBJECTS = $(call objects,shim)
+SHIM_OBJECTS = $(call objects,shim) $(call objects,base)
 CLI_OBJECTS = $(call objects,cli)
 UNIT_TESTS = $(patsubst tests/%.cpp,$B/tests/%,$(wildcard tests/test_*.cpp))
 
@@ -88,7 +89,7 @@ all: deps  ## build build/libgaiter.so and build/gaiter (installs missing packag
 	@$(MAKE) --no-print-directory -j$$(nproc) binaries
 
 .PHONY: binaries
-binaries: $B/libgaiter.so $B/libgaiter-core.so $B/gaiter
+binaries: $B/libgaiter.so $B/libgaiter-core.so $B/gaiter $B/gaiter-without-tcp
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  make \1\t/' | expand -t 16
@@ -168,6 +169,10 @@ $B/libgaiter-core.so: $(CORE_OBJECTS) $B/obj/shim/core_table.o shim/core.map
 $B/gaiter: $(CLI_OBJECTS) $(CORE_OBJECTS)
 	$(say) link $@
 	$(Q)$(CXX) -o $@ $(CLI_OBJECTS) $(CORE_OBJECTS) $(SANITIZE_LDFLAGS) -Wl,--gc-sections $(LIBS)
+
+$B/gaiter-without-tcp: $(call objects,supervise) $(call objects,base)
+	$(say) link $@
+	$(Q)$(CXX) -static -o $@ $^ -Wl,--gc-sections
 
 # ---- tests ----
 
@@ -284,6 +289,7 @@ install:  ## install into $(DESTDIR)$(PREFIX)
 	install -D -m 0755 $B/gaiter $(DESTDIR)$(PREFIX)/bin/gaiter
 	install -D -m 0644 $B/libgaiter.so $(DESTDIR)$(LIBDIR)/libgaiter.so
 	install -D -m 0644 $B/libgaiter-core.so $(DESTDIR)$(LIBDIR)/libgaiter-core.so
+	install -D -m 0755 $B/gaiter-without-tcp $(DESTDIR)$(LIBDIR)/gaiter-without-tcp
 	install -D -m 0644 docs/gaiter.1 $(DESTDIR)$(PREFIX)/share/man/man1/gaiter.1
 
 clean:  ## remove everything that was built

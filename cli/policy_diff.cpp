@@ -77,7 +77,12 @@ std::vector<std::string> common_names(const Policy& policy, const Policy& other)
 Difference difference_of(const Policy& before, const Policy& after) {
   Difference difference;
   const auto globals = [](const Policy& policy) {
+    std::string trusted;
+    for (const std::string& pattern : policy.trusted_children())
+      trusted += (trusted.empty() ? "" : ", ") + pattern;
     return Said{{"unmatched", std::string(policy::to_string(policy.unmatched()))},
+                {"children", std::string(policy::to_string(policy.children()))},
+                {"trusted_children", trusted.empty() ? "none" : trusted},
                 {"keyring", policy.keyring().empty() ? "the user's own" : policy.keyring()}};
   };
   difference.globals = changes_between(globals(before), globals(after));

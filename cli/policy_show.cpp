@@ -72,6 +72,14 @@ std::string peer_text(const Rule& rule) {
   return out;
 }
 
+// ", but for /usr/bin/sudo".
+std::string trusted_text(const policy::Policy& policy) {
+  std::string out;
+  for (const std::string& pattern : policy.trusted_children())
+    out += (out.empty() ? ", but for " : ", ") + pattern;
+  return out;
+}
+
 void print_table(const policy::Policy& policy) {
   const bool has_who =
       std::ranges::any_of(policy.rules(), [](const Rule& rule) { return !who_text(rule).empty(); });
@@ -90,9 +98,10 @@ void print_table(const policy::Policy& policy) {
     rows.push_back(std::move(row));
   }
   if (!policy.rules().empty()) print(table(rows) + "\n");
-  print(fmt::format("without a rule: {}\nkeyring: {}\n",
+  print(fmt::format("without a rule: {}\nkeyring: {}\nchildren that cannot be preloaded: {}{}\n",
                     policy.unmatched() == policy::Unmatched::pass ? "in clear" : "refused",
-                    policy.keyring().empty() ? "the user's own" : policy.keyring()));
+                    policy.keyring().empty() ? "the user's own" : policy.keyring(),
+                    policy::to_string(policy.children()), trusted_text(policy)));
 }
 
 void print_object(const policy::Policy& policy) {
@@ -115,6 +124,8 @@ void print_object(const policy::Policy& policy) {
                      {"settings", std::move(settings)}});
   }
   print_json(Object{{"unmatched", std::string(policy::to_string(policy.unmatched()))},
+                    {"children", std::string(policy::to_string(policy.children()))},
+                    {"trusted_children", policy.trusted_children()},
                     {"keyring", policy.keyring()},
                     {"files", policy.files()},
                     {"rules", std::move(rules)}});

@@ -1,11 +1,7 @@
 #include "cli/preloadable.h"
 
-#include <elf.h>
 #include <fmt/format.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,16 +11,12 @@
 #include <string_view>
 #include <vector>
 
+#include "base/program_image.h"
 #include "cli/elf_file.h"
 #include "cli/output.h"
 
 namespace gaiter::cli {
 namespace {
-
-// execve(2) follows this many `#!` lines before it gives up with ELOOP.
-constexpr int max_interpreters = 5;
-// Linux reads this much of a file to find its `#!` line (BINPRM_BUF_SIZE).
-constexpr size_t script_line_limit = 256;
 
 template <class T>
 using Checked = std::expected<T, Refusal>;
@@ -37,58 +29,26 @@ std::string_view base_name(std::string_view path) {
   return path.substr(path.rfind('/') + 1);  // npos + 1 == 0
 }
 
-// The reason for which the kernel would run the file in secure-execution mode,
-// where the loader ignores LD_PRELOAD; "" if it would not (execve(2), ld.so(8)).
-std::string privileges_gained(const File& file) {
-  struct stat status = {};
-  struct statvfs mount = {};
-  if (fstat(file.fd(), &status) != 0) return "";
-  const bool ignored = (fstatvfs(file.fd(), &mount) == 0 && (mount.f_flag & ST_NOSUID) != 0) ||
-                       prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
-  if (ignored) return "";
-  if ((status.st_mode & S_ISUID) != 0 && status.st_uid != getuid()) return "setuid";
-  // Without group execution the bit is not a setgid.
-  const mode_t setgid = S_ISGID | S_IXGRP;
-  if ((status.st_mode & setgid) == setgid && status.st_gid != getgid()) return "setgid";
-  if (getuid() != 0 && fgetxattr(file.fd(), "security.capability", nullptr, 0) > 0)
-    return "given capabilities by its file";
-  return "";
-}
-
-Checked<void> check_elf(const std::string& path, const File& file) {
-  const Elf elf = read_elf(file);
-  if (!elf.valid) return refuse(fmt::format("{} is a damaged ELF file", path));
-  const Elf self = read_elf(File("/proc/self/exe"));
-  if (elf.elf_class != self.elf_class)
-    return refuse(fmt::format("{} is a 32-bit program; libgaiter.so is 64-bit", path));
-  if (elf.machine != self.machine) {
-    return refuse(fmt::format("{} is for another machine (ELF machine {}, this one is {})", path,
-                              elf.machine, self.machine));
+Checked<void> check_elf(const std::string& path, const base::ProgramFile& file) {
+  const std::string what = path + ' ' + base::describe(file.obstacle);
+  switch (file.obstacle) {
+    case base::Obstacle::none:
+      return {};
+    case base::Obstacle::other_machine:
+      return refuse(fmt::format("{} (ELF machine {})", what, file.machine));
+    case base::Obstacle::no_loader:
+      return refuse(what + "; use a dynamically linked build");
+    case base::Obstacle::other_libc:
+      return refuse(fmt::format("{}'s {} (its loader is {})", what, base::own_loader,
+                                printable(file.loader)));
+    default:
+      break;
   }
-  if (elf.loader.empty()) {
-    return refuse(
-        fmt::format("{} is statically linked: no library can be preloaded into it; "
-                    "use a dynamically linked build",
-                    path));
+  if (base::gains_rights(file.obstacle)) {
+    return refuse(what +
+                  "; start it as the user that it becomes, or take that privilege from the file");
   }
-  if (base_name(elf.loader) != base_name(self.loader)) {
-    return refuse(
-        fmt::format("{} uses another C library (its loader is {}); libgaiter.so needs glibc's {}",
-                    path, printable(elf.loader), base_name(self.loader)));
-  }
-  if (elf.is_go) {
-    return refuse(
-        fmt::format("{} is a Go program: it makes its system calls itself, around the "
-                    "C library that Gaiter works in",
-                    path));
-  }
-  if (const std::string reason = privileges_gained(file); !reason.empty()) {
-    return refuse(
-        fmt::format("{} is {}, and the loader ignores preloads then; start it as the user "
-                    "that it becomes, or take that privilege from the file",
-                    path, reason));
-  }
-  return {};
+  return refuse(what);
 }
 
 // As execvp(3): a name without a slash is looked for along PATH.
@@ -122,25 +82,13 @@ Checked<std::string> resolve(const std::string& name) {
   return std::unexpected(Refusal{exit_no_program, name + ": no such program"});
 }
 
-struct Shebang {
-  std::string interpreter;
-  std::string argument;
-};
-
-// The `#!` line as execve(2) reads it: an interpreter, the rest one argument.
-Shebang parse_shebang(std::string_view head) {
-  std::string_view line = head.substr(2, head.find('\n') - 2);
-  const auto trim = [](std::string_view text) {
-    const size_t first = text.find_first_not_of(" \t");
-    if (first == std::string_view::npos) return std::string_view();
-    return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-  };
-  line = trim(line);
-  const size_t end = line.find_first_of(" \t");
-  Shebang shebang;
-  shebang.interpreter = line.substr(0, end);
-  if (end != std::string_view::npos) shebang.argument = trim(line.substr(end));
-  return shebang;
+// What follows the interpreter in the `#!` line: one argument.
+std::string shebang_argument(std::string_view line, std::string_view interpreter) {
+  line = line.substr(0, line.find('\n'));
+  line.remove_prefix(std::min(line.size(), line.find(interpreter) + interpreter.size()));
+  const size_t first = line.find_first_not_of(" \t");
+  if (first == std::string_view::npos) return "";
+  return std::string(line.substr(first, line.find_last_not_of(" \t") - first + 1));
 }
 
 // The program that `#!/usr/bin/env ARGUMENT` starts: its first word that is
@@ -155,31 +103,33 @@ std::string program_of_env(const std::string& argument) {
 
 // The ELF file that will be executed for `path`.
 Checked<std::string> check_file(const std::string& path, int depth) {
-  if (depth > max_interpreters)
+  if (depth > base::max_interpreters)
     return refuse(fmt::format("{}: too many interpreters, each a script of the next", path));
   const File file(path);
   if (!file.is_open()) {
     return refuse(fmt::format("cannot read {} to see whether it can be preloaded: {}", path,
                               std::strerror(errno)));
   }
-  const std::string head = file.read(0, script_line_limit);
-  if (head.starts_with(ELFMAG)) {
-    if (const auto checked = check_elf(path, file); !checked)
+  base::ProgramFile head;
+  base::look_at(file.fd(), head);
+  if (head.format == base::Format::elf) {
+    if (const auto checked = check_elf(path, head); !checked)
       return std::unexpected(checked.error());
     return path;
   }
   // A text file without `#!` is run by the shell (execvp(3)).
-  if (!head.starts_with("#!")) return check_file("/bin/sh", depth + 1);
+  if (head.format == base::Format::other) return check_file("/bin/sh", depth + 1);
 
-  const Shebang shebang = parse_shebang(head);
-  if (access(shebang.interpreter.c_str(), F_OK) != 0) {
-    return std::unexpected(Refusal{
-        exit_no_program,
-        fmt::format("{}: its interpreter {} is not there", path, printable(shebang.interpreter))});
+  const std::string interpreter = head.interpreter;
+  if (access(interpreter.c_str(), F_OK) != 0) {
+    return std::unexpected(
+        Refusal{exit_no_program,
+                fmt::format("{}: its interpreter {} is not there", path, printable(interpreter))});
   }
-  auto binary = check_file(shebang.interpreter, depth + 1);
-  if (!binary || base_name(shebang.interpreter) != "env") return binary;
-  const std::string program = program_of_env(shebang.argument);
+  auto binary = check_file(interpreter, depth + 1);
+  if (!binary || base_name(interpreter) != "env") return binary;
+  const std::string program =
+      program_of_env(shebang_argument(file.read(0, base::script_line_limit), interpreter));
   if (program.empty()) return binary;
   const Checked<std::string> resolved = resolve(program);
   if (!resolved) return std::unexpected(resolved.error());

@@ -13,6 +13,7 @@ syntax match gaiterNumber "\<[-+]\?\(0x\x\+\|\d\+\(\.\d\+\)\?\)\>"
 syntax keyword gaiterBoolean true false
 syntax match gaiterInclude "@include"
 syntax keyword gaiterSection inbound outbound defaults rules keyring unmatched
+syntax keyword gaiterSection children trusted_children
 syntax keyword gaiterCondition direction local remote local_ports remote_ports program user group
 syntax keyword gaiterCondition unit name priority
 syntax keyword gaiterSetting tls role mode until certificate sni sni_unmatched trust client_auth allow deny

@@ -9,6 +9,25 @@ namespace {
 
 constexpr int64_t max_priority = 1'000'000;
 
+void read_patterns(const Node& node, const std::string& when_empty, const char* wants,
+                   auto is_right, std::vector<std::string>& out, const Report& report) {
+  for (const Node* const element : one_or_more(node, when_empty, report)) {
+    std::string text;
+    if (!read_text(*element, text, report)) continue;
+    if (text.find_first_of("[]{}") != std::string::npos) {
+      report.value(*element, "only *, ** and ? have a meaning in a pattern");
+    } else if (text.empty() || !is_right(text)) {
+      report.value(*element, wants);
+    } else {
+      out.push_back(std::move(text));
+    }
+  }
+}
+
+std::string matches_nothing(const char* anything) {
+  return std::string("matches nothing when empty; leave it out to match any ") + anything;
+}
+
 class Reader {
  public:
   Reader(Rule& rule, Accounts& accounts, const Report& report)
@@ -33,9 +52,8 @@ class Reader {
   // written by leaving it out.
   template <class Read>
   void each(const Node& node, const char* anything, Read read) {
-    const std::string when_empty =
-        std::string("matches nothing when empty; leave it out to match any ") + anything;
-    for (const Node* element : one_or_more(node, when_empty, report_)) read(*element);
+    for (const Node* element : one_or_more(node, matches_nothing(anything), report_))
+      read(*element);
   }
 
   void addresses(const Node& node, std::vector<AddressRange>& out) {
@@ -82,37 +100,19 @@ class Reader {
     return accounts_.service(text);
   }
 
-  void patterns(const Node& node, const char* anything, const char* wants, auto is_right,
-                std::vector<std::string>& out) {
-    each(node, anything, [&](const Node& element) {
-      std::string text;
-      if (!read_text(element, text, report_)) return;
-      if (text.find_first_of("[]{}") != std::string::npos)
-        return report_.value(element, "only *, ** and ? have a meaning in a pattern");
-      if (text.empty() || !is_right(text)) return report_.value(element, wants);
-      out.push_back(std::move(text));
-    });
-  }
-
   void programs(const Node& node) {
-    patterns(
-        node, "program",
-        "expected a program's name or absolute path, such as \"redis-server\" or \"/usr/bin/*\"",
-        [](const std::string& text) {
-          return text.find('/') == std::string::npos || text.front() == '/' ||
-                 text.starts_with("**");
-        },
-        rule_.programs);
+    read_programs(node, matches_nothing("program"), rule_.programs, report_);
   }
 
   void units(const Node& node) {
-    patterns(
-        node, "unit", "expected a systemd unit with its suffix, such as \"redis.service\"",
+    read_patterns(
+        node, matches_nothing("unit"),
+        "expected a systemd unit with its suffix, such as \"redis.service\"",
         [](const std::string& text) {
           return text.find('/') == std::string::npos &&
                  (text.find('.') != std::string::npos || text.ends_with('*'));
         },
-        rule_.units);
+        rule_.units, report_);
   }
 
   void users(const Node& node) {
@@ -157,6 +157,17 @@ class Reader {
 
 void read_conditions(const Node& group, Rule& rule, Accounts& accounts, const Report& report) {
   Reader(rule, accounts, report).read(group);
+}
+
+void read_programs(const Node& node, const std::string& when_empty, std::vector<std::string>& out,
+                   const Report& report) {
+  read_patterns(
+      node, when_empty,
+      "expected a program's name or absolute path, such as \"redis-server\" or \"/usr/bin/*\"",
+      [](const std::string& text) {
+        return text.find('/') == std::string::npos || text.front() == '/' || text.starts_with("**");
+      },
+      out, report);
 }
 
 }  // namespace gaiter::policy

@@ -20,7 +20,8 @@
 namespace gaiter::policy {
 namespace {
 
-const std::vector<std::string_view> global_keys = {"keyring", "unmatched", "defaults", "rules"};
+const std::vector<std::string_view> global_keys = {"keyring",          "unmatched", "children",
+                                                   "trusted_children", "defaults",  "rules"};
 const std::vector<std::string_view> section_keys = {"inbound", "outbound"};
 constexpr size_t max_includes = 256;  // of one policy: files may include others twice
 
@@ -102,7 +103,13 @@ class Loader {
       if (node.name == "keyring") {
         read_keyring(node);
       } else if (node.name == "unmatched") {
-        read_word<Unmatched>(node, unmatched_words, policy_.unmatched_, report_);
+        policy_.unmatched_is_said_ |=
+            read_word<Unmatched>(node, unmatched_words, policy_.unmatched_, report_);
+      } else if (node.name == "children") {
+        read_word<Children>(node, children_words, policy_.children_, report_);
+      } else if (node.name == "trusted_children") {
+        policy_.trusted_children_.clear();
+        read_programs(node, "leave it out to trust none", policy_.trusted_children_, report_);
       } else if (node.name == "defaults") {
         read_defaults(node);
       } else if (contains(section_keys, node.name) || is_setting_key(node.name)) {

@@ -100,6 +100,12 @@ const Rule* Policy::match(const Subject& subject) const {
   return number == no_rule ? nullptr : &rules_[number];
 }
 
+bool Policy::trusts_child(std::string_view path) const {
+  return std::ranges::any_of(trusted_children_, [&](const std::string& pattern) {
+    return program_matches(pattern, path);
+  });
+}
+
 void Policy::narrow_to(std::string_view program) {
   matcher_ = std::make_shared<const Matcher>(rules_, program);
 }

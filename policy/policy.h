@@ -20,6 +20,10 @@ namespace gaiter::policy {
 enum class Unmatched : uint8_t { pass, block };
 std::string_view to_string(Unmatched);
 
+// What happens to programs that a program starts and that Gaiter cannot be preloaded into.
+enum class Children : uint8_t { no_tcp, refuse, pass };
+std::string_view to_string(Children);
+
 // One setting as it applies to a rule, for a person to read.
 struct EffectiveSetting {
   std::string_view key;  // "handshake_timeout"
@@ -76,6 +80,15 @@ class Policy {
 
   // What happens to a TCP connection without a rule.
   Unmatched unmatched() const { return unmatched_; }
+  // Whether somebody wrote it, and so wants to hear nothing of such connections.
+  bool unmatched_is_said() const { return unmatched_is_said_; }
+
+  // What happens to programs that Gaiter cannot be in, but for those that
+  // trusted_children() names: patterns as a rule's `program` (policy/glob.h).
+  Children children() const { return children_; }
+  const std::vector<std::string>& trusted_children() const { return trusted_children_; }
+  // Whether one of these names the program with that absolute path. Async-signal-safe.
+  bool trusts_child(std::string_view path) const;
 
   // The keyring's directory as the policy names it; "" = keyring::default_path().
   // A "%u" in it stands for the name of the process's effective user.
@@ -96,7 +109,10 @@ class Policy {
   std::vector<std::string> files_;
   std::shared_ptr<const Matcher> matcher_;  // of rules_; null = no rules
   std::string keyring_;
+  std::vector<std::string> trusted_children_;
   Unmatched unmatched_ = Unmatched::pass;
+  bool unmatched_is_said_ = false;
+  Children children_ = Children::no_tcp;
 };
 
 }  // namespace gaiter::policy

@@ -55,6 +55,7 @@ std::string_view to_string(Accelerator v) { return text_of<Accelerator>(accelera
 std::string_view to_string(PeerPattern::Kind v) {
   return text_of<PeerPattern::Kind>(peer_kind_words, v);
 }
+std::string_view to_string(Children v) { return text_of<Children>(children_words, v); }
 std::string_view to_string(Unmatched v) { return text_of<Unmatched>(unmatched_words, v); }
 
 std::string quote(std::string_view word) { return "\"" + plain(word) + "\""; }

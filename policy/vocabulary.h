@@ -66,6 +66,9 @@ inline constexpr Word<PeerPattern::Kind> peer_kind_words[] = {
     {"fingerprint", PeerPattern::Kind::fingerprint}};
 inline constexpr Word<Unmatched> unmatched_words[] = {{"pass", Unmatched::pass},
                                                       {"block", Unmatched::block}};
+inline constexpr Word<Children> children_words[] = {{"no-tcp", Children::no_tcp},
+                                                    {"refuse", Children::refuse},
+                                                    {"pass", Children::pass}};
 
 // A word as a message shows it, fit for one line of a log: control characters as
 // \xNN, long text cut short; with and without quotes.

@@ -106,6 +106,17 @@ void start() {
   }
 }
 
+bool beside(const char* name, char (&path)[PATH_MAX]) {
+  if (front[0] == '\0') start();
+  const char* const slash = std::strrchr(front, '/');
+  if (slash == nullptr) return false;
+  const auto folder = static_cast<size_t>(slash + 1 - front);
+  if (folder + std::strlen(name) >= sizeof path) return false;
+  std::memcpy(path, front, folder);
+  std::strcpy(path + folder, name);
+  return true;
+}
+
 bool load() {
   if (loaded.load(std::memory_order_acquire)) [[likely]]
     return true;

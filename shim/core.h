@@ -8,6 +8,8 @@
 // Exceptions do not cross it.
 #pragma once
 
+#include <climits>
+
 namespace gaiter::shim::core {
 
 // Once, at start: remembers where the core is.
@@ -17,6 +19,9 @@ void start();
 // and a branch. Not for signal handlers or vfork children. Calls the dynamic loader:
 // hold no lock that a library's constructor might want.
 bool load();
+
+// The path of the file `name` in the same folder; false if that is not known, or is too long.
+bool beside(const char* name, char (&path)[PATH_MAX]);
 
 // engine::before_fork() and its fellows, if the core is open.
 void before_fork();

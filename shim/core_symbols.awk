@@ -3,7 +3,7 @@
 #
 # Only functions can be reached through core_stubs.S; anything else is an error
 # here, to be mended in the header that makes the shim want it.
-{ of_shim = index($1, "/shim/") }
+{ of_shim = index($1, "/shim/") || index($1, "/base/") }
 of_shim && $3 == "U" { wanted[$2] }
 of_shim && $3 != "U" { own[$2] }
 !of_shim && $3 != "U" { type[$2] = $3 }

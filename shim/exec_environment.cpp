@@ -1,6 +1,7 @@
 #include "shim/exec_environment.h"
 
 #include <sys/auxv.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <cstring>
@@ -66,9 +67,19 @@ size_t size_needed(char* const* environment, const char* relayed) {
   for (size_t i = 0; i < std::size(kept_names); ++i)
     missing += kept[i] != nullptr && !has(environment, i);
   if (missing == 0) return 0;
-  size_t count = 0;
-  while (environment != nullptr && environment[count] != nullptr) ++count;
-  return count + missing + 1;
+  return count(environment) + missing;
+}
+
+size_t count(char* const* environment) {
+  size_t entries = 0;
+  while (environment != nullptr && environment[entries] != nullptr) ++entries;
+  return entries + 1;
+}
+
+void drop_preload(char* const* environment, char** out) {
+  for (char* const* entry = environment; entry != nullptr && *entry != nullptr; ++entry)
+    if (!names(*entry, "LD_PRELOAD")) *out++ = *entry;
+  *out = nullptr;
 }
 
 void complete(char* const* environment, char* relayed, char** out) {
@@ -83,6 +94,13 @@ void complete(char* const* environment, char* relayed, char** out) {
     if (kept[i] != nullptr && !has(environment, i)) *out++ = kept[i];
   }
   *out = nullptr;
+}
+
+void complete_own() {
+  for (size_t i = 0; i < std::size(kept_names); ++i) {
+    if (kept[i] != nullptr && !has(environ, i))
+      setenv(kept_names[i], kept[i] + std::strlen(kept_names[i]) + 1, 1);
+  }
 }
 
 }  // namespace gaiter::shim::exec_environment

@@ -23,4 +23,12 @@ size_t size_needed(char* const* environment, const char* relayed);
 // between vfork and exec.
 void complete(char* const* environment, char* relayed, char** out);
 
+// Fills `out`, which has room for count(environment) pointers, with all of it but LD_PRELOAD.
+size_t count(char* const* environment);  // with the closing nullptr
+void drop_preload(char* const* environment, char** out);
+
+// Puts what it lacks into the environment of the program itself: libc gives that, and no
+// other, to the shells that it starts (system(3), popen(3), wordexp(3)). Allocates.
+void complete_own();
+
 }  // namespace gaiter::shim::exec_environment

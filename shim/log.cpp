@@ -39,7 +39,7 @@ struct FileIdentity {
   bool operator==(const FileIdentity&) const = default;
 };
 
-constinit std::atomic<Level> threshold = Level::warning;
+constinit std::atomic<Level> threshold = Level::notice;
 constinit Place place = Place::standard_error;
 constinit char path[1024] = "";
 constinit std::atomic<uid_t> user = 0;  // geteuid(2)
@@ -47,8 +47,8 @@ constinit bool is_wrong = false;
 constinit std::atomic<bool> standard_error_known = false;
 constinit FileIdentity standard_error{};
 
-constexpr std::string_view level_names[] = {"error", "warning", "info", "debug"};
-constexpr int syslog_severity[] = {3, 4, 6, 7};  // RFC 5424 6.2.1
+constexpr std::string_view level_names[] = {"error", "warning", "notice", "info", "debug"};
+constexpr int syslog_severity[] = {3, 4, 5, 6, 7};  // RFC 5424 6.2.1
 constexpr int syslog_facility_daemon = 3;
 
 bool identify(int fd, FileIdentity& identity, mode_t& mode) {

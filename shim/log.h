@@ -1,6 +1,6 @@
 // The log: one line per refused connection, one per secured one at level info.
 //
-// GAITER_LOG = LEVEL[:PLACE]; LEVEL error, warning (default), info or debug;
+// GAITER_LOG = LEVEL[:PLACE]; LEVEL error, warning, notice (default), info or debug;
 // PLACE stderr (default), syslog, or the absolute path of a file. Lines are
 // formatted on the stack and written by one write(2); no stdio, no allocation,
 // no descriptor kept open. Never holds payload or keys. Whatever the place is, a call
@@ -14,7 +14,7 @@
 
 namespace gaiter::shim::log {
 
-enum class Level : uint8_t { error, warning, info, debug };
+enum class Level : uint8_t { error, warning, notice, info, debug };
 
 // Reads GAITER_LOG and remembers which file descriptor 2 is. Once, at start.
 void start();

@@ -50,7 +50,15 @@ void wrong_words_in_a_port_file(void**) {
 void wrong_words_in_gaiter_conf(void**) {
   const std::pair<const char*, const char*> mistakes[] = {
       {"keyrings = \"/a\";", "1: keyrings: unknown key; did you mean keyring?"},
-      {"foo = 1;", "1: foo: unknown key; valid here: keyring, unmatched, defaults, rules"},
+      {"foo = 1;",
+       "1: foo: unknown key; valid here: keyring, unmatched, children, trusted_children, defaults, "
+       "rules"},
+      {"children = \"no_tcp\";",
+       "1: children = \"no_tcp\": unknown value; did you mean \"no-tcp\"?"},
+      {"trusted_children = [];", "1: trusted_children: leave it out to trust none"},
+      {"trusted_children = [ \"bin/sudo\" ];",
+       "1: trusted_children = \"bin/sudo\": expected a program's name or absolute path, such as "
+       "\"redis-server\" or \"/usr/bin/*\""},
       {"keyring = \"~/keys\";",
        "1: keyring = \"~/keys\": ~ is not expanded; expected an absolute path"},
       {"keyring = \"keys\";",

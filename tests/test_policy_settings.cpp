@@ -75,6 +75,12 @@ void every_word(void**) {
     assert_true(outbound("truncation = " + quote(word.text)).truncation == word.value);
   for (const auto& word : unmatched_words)
     assert_true(load_text("unmatched = " + quote(word.text)).unmatched() == word.value);
+  for (const auto& word : children_words)
+    assert_true(load_text("children = " + quote(word.text)).children() == word.value);
+  const Policy trusting = load_text("trusted_children = [ \"/usr/*bin/sudo\", \"sendmail\" ];");
+  assert_true(trusting.trusts_child("/usr/bin/sudo") &&
+              trusting.trusts_child("/usr/sbin/sendmail"));
+  assert_false(trusting.trusts_child("/usr/local/bin/sudo") || trusting.trusts_child("/sbin/mail"));
   for (const char* name : {"a", "db_1.example", "10.0.0.1", "::1", "xn--bcher-kva.example"})
     assert_string_equal(outbound("server_name = " + quote(name)).server_name.c_str(), name);
   assert_true(
@@ -98,7 +104,8 @@ void built_in_defaults(void**) {
   }
   const Policy empty = load_text("");
   assert_true(empty.rules().empty());
-  assert_true(empty.unmatched() == Unmatched::pass);
+  assert_true(empty.unmatched() == Unmatched::pass && !empty.unmatched_is_said());
+  assert_true(empty.children() == Children::no_tcp && empty.trusted_children().empty());
   assert_string_equal(empty.keyring().c_str(), "");
 }
 

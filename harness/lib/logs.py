@@ -4,7 +4,7 @@ import os
 import re
 import time
 
-LINE = re.compile(r"gaiter\[(?P<pid>\d+)\] (?P<level>error|warning|info|debug): (?P<text>.*)")
+LINE = re.compile(r"gaiter\[(?P<pid>\d+)\] (?P<level>error|warning|notice|info|debug): (?P<text>.*)")
 WORD = re.compile(r'(?P<key>[a-z_]+)=(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<bare>\S*))')
 
 
