@@ -1,4 +1,4 @@
-"""Exim: a child for each submission, which delivers by further programs."""
+"""Exim: a child for each submission, which delivers by further programs: itself, setuid root."""
 
 
 SESSION = """
@@ -11,8 +11,9 @@ with smtplib.SMTP("localhost", int(sys.argv[1]), timeout=20) as smtp:
 
 
 def test_submitted_messages_are_delivered(serve, reach, client, ports, place, folder, write,
-                                          secret, await_delivery):
+                                          secret, await_delivery, server_side):
     port = ports.free()
+    server_side.policy.configuration('trusted_children = [ "exim4" ];\n')
     folder("spool", "Debian-exim")
     folder("mail", "Debian-exim")
     conf = write("exim.conf", f"""
