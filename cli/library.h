@@ -10,7 +10,8 @@ namespace gaiter::cli {
 
 // libgaiter.so beside this very program (a build tree), or where it is installed:
 // under the program's own prefix, or the one that was built for. Its core is
-// beside it (shim/core.h).
+// beside it (shim/core.h). Both can be loaded: they are for this machine, and may be executed
+// where they lie.
 std::expected<std::string, Refusal> find_library();
 
 }  // namespace gaiter::cli

@@ -1,6 +1,7 @@
 #include "cli/run.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <openssl/x509v3.h>
 #include <unistd.h>
 
@@ -166,6 +167,16 @@ OrRefusal<void> prepare_certificates(const Policy& policy, const RunOptions& opt
   return {};
 }
 
+// What the program is expected to listen on, for its Gaiter to say if it never does
+// (shim/awaited.h). We become the program.
+void export_listen(const std::vector<std::string>& ports) {
+  if (ports.empty()) {
+    unsetenv("GAITER_LISTEN");
+  } else {
+    setenv("GAITER_LISTEN", fmt::format("{}:{}", getpid(), fmt::join(ports, ",")).c_str(), 1);
+  }
+}
+
 void export_preload(const std::string& library) {
   const char* before = getenv("LD_PRELOAD");
   std::string preload = library;
@@ -188,6 +199,7 @@ OrRefusal<std::string> prepare(const RunOptions& options) {
     return std::unexpected(prepared.error());
   export_policy(source, *policy);
   export_preload(*library);
+  export_listen(options.listen);
   return program->path;
 }
 

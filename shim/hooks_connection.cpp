@@ -6,11 +6,13 @@
 #include <algorithm>
 #include <cstring>
 
+#include "shim/awaited.h"
 #include "shim/call_wait.h"
 #include "shim/decision.h"
 #include "shim/epoll_set.h"
 #include "shim/expected_names.h"
 #include "shim/hooks.h"
+#include "shim/in_clear.h"
 #include "shim/listeners.h"
 #include "shim/log_sums.h"
 #include "shim/refusal.h"
@@ -244,7 +246,10 @@ int hook_connect(int fd, const sockaddr* given, socklen_t length) {
     if (connection != nullptr) connection->let_pass();
     if (decision.clear == ClearText::observed)
       return connect_observed(fd, address, length, *decision.rule, remote.get());
-    return real::connect(fd, address, length);
+    const int result = real::connect(fd, address, length);
+    if (decision.rule == nullptr && (result == 0 || errno == EINPROGRESS))
+      in_clear::connecting(fd, remote.get());
+    return result;
   }
   if (decision.verdict == Verdict::block) {
     log_blocked(decision.rule, fd, remote.get(), decision.why);
@@ -267,6 +272,7 @@ int hook_accept4(int fd, sockaddr* address, socklen_t* length, int flags) {
   socklen_t remote_length = sizeof remote.storage;
   const int accepted = real::accept4(fd, remote.get(), &remote_length, flags | SOCK_CLOEXEC);
   if (accepted < 0) return accepted;
+  awaited::accepted();
   // As the kernel: the connection is lost if its address cannot be told.
   const int error =
       address != nullptr ? tell_address(accepted, remote, remote_length, address, length) : 0;
@@ -290,8 +296,10 @@ int hook_listen(int fd, int backlog) {
   }
   Address local;
   const bool is_internet = local_address(fd, local);
+  bool is_unmatched = is_internet;
   if (concerned(gaiter::policy::Direction::inbound) && is_internet) {
     const Decision decision = decide(gaiter::policy::Direction::inbound, local.get(), nullptr);
+    is_unmatched = decision.rule == nullptr;
     if (decision.verdict == Verdict::block) {
       log_blocked(decision.rule, fd, nullptr, decision.why);
       return fail_with(EACCES);
@@ -309,8 +317,12 @@ int hook_listen(int fd, int backlog) {
     prepare_identities(local.get());
   }
   const int result = real::listen(fd, backlog);
-  if (result == 0 && is_internet) listeners::add(local.get());
-  if (result == 0 && is_internet && concerned(gaiter::policy::Direction::inbound)) log::keep_sums();
+  if (result != 0 || !is_internet) return result;
+  if (concerned(gaiter::policy::Direction::inbound)) log::keep_sums();
+  local_address(fd, local);  // its port is known now, if the kernel chose it
+  listeners::add(local.get());
+  awaited::listening(ntohs(reinterpret_cast<const sockaddr_in*>(local.get())->sin_port));
+  if (is_unmatched) in_clear::listening(fd);
   return result;
 }
 

@@ -186,6 +186,15 @@ void log_secured(const Connection& connection, int fd, const engine::Summary& su
             summary.resumed ? "yes" : "no", static_cast<double>(nanoseconds) / 1e6);
 }
 
+void log_in_clear(bool inbound, int fd, const sockaddr* remote, uint16_t port, bool others,
+                  const char* advice) {
+  log::line(log::Level::notice,
+            "in_clear local={} remote={} reason=\"in clear: no rule for connections {} port {}{}\" "
+            "advice={}",
+            local_end(fd).text, remote_end(remote).text, inbound ? "accepted at" : "to", port,
+            others ? ", and others of which no more is said" : "", quoted(advice));
+}
+
 void log_broken(const Connection& connection, int fd, const char* cause, const char* reason) {
   if (!is_wanted(log::Level::warning, connection.rule().rule().name, cause, connection.remote(),
                  reason)) {

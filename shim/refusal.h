@@ -34,6 +34,9 @@ void log_drained(const Connection& connection, int fd);
 void log_blocked(const ActiveRule* rule, int fd, const sockaddr* remote, const char* why);
 void log_secured(const Connection& connection, int fd, const engine::Summary& summary,
                  int64_t nanoseconds);
+// No rule matches what it listens for, or where it connects to. `others`: no more will be said.
+void log_in_clear(bool inbound, int fd, const sockaddr* remote, uint16_t port, bool others,
+                  const char* advice);
 // A connection that was open and ended badly.
 void log_broken(const Connection& connection, int fd, const char* cause, const char* reason);
 

@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include "shim/awaited.h"
 #include "shim/connection.h"
 #include "shim/core.h"
 #include "shim/exec_environment.h"
@@ -28,6 +29,7 @@ namespace {
   core::start();
   exec_environment::start();
   pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+  awaited::start();
   adopt_inherited();
 }
 
@@ -60,6 +62,7 @@ void after_fork_in_child() {
 void end_process() {
   if (process::memory_is_borrowed()) return;
   log::write_last_sums();
+  awaited::end();
   // Closed here and not by the kernel: others may hold these connections too, and
   // count on those that are gone not to be counted.
   int64_t now = process::now();

@@ -12,7 +12,8 @@ NO_POLICY = 'unmatched = "pass";'
 def environment(**more):
     inherited = {name: value for name, value in os.environ.items()
                  if not name.startswith("GAITER_") and name != "LD_PRELOAD"}
-    return {**inherited, "GAITER_POLICY_TEXT": NO_POLICY, **more}
+    # Programs that are started to say something do not listen where they are told to.
+    return {**inherited, "GAITER_POLICY_TEXT": NO_POLICY, "GAITER_LOG": "error", **more}
 
 
 class Result:
