@@ -18,7 +18,7 @@ class ActionConverter {
 
   void convert() {
     if (actions_.is("applicationcontrolled", "on")) {
-      rule_.set("tls", quoted("block"));
+      rule_.set("tls", in_quotes("block"));
       rule_.comment(
           "BLOCKED until you decide: the program begins TLS by an ioctl, here and there in");
       rule_.comment(
@@ -32,7 +32,7 @@ class ActionConverter {
     if (word.empty()) conversion_.note(rule_.line, rule_.name + ": has no HandshakeRole");
     const bool server = word.empty() ? direction_ == "inbound" : word != "client";
     if (server != (direction_ == "inbound"))
-      rule_.set("role", quoted(server ? "server" : "client"));
+      rule_.set("role", in_quotes(server ? "server" : "client"));
     convert_certificate(server);
     if (server) {
       convert_sni();
@@ -50,7 +50,8 @@ class ActionConverter {
     convert_list("signatures", {"signaturepairs"}, signature_name, "is not used for TLS here");
     convert_numbers();
     const AtTlsStatement* fips = actions_.last("fips140");
-    if (fips != nullptr && lower_case(fips->value) != "off") rule_.set("profile", quoted("fips"));
+    if (fips != nullptr && lower_case(fips->value) != "off")
+      rule_.set("profile", in_quotes("fips"));
   }
 
  private:
@@ -77,12 +78,12 @@ class ActionConverter {
     for (const std::string_view keyword : {"servercertificatelabel", "certificatelabel"}) {
       if (!labels.empty() || (keyword == "servercertificatelabel" && !server)) continue;
       for (const AtTlsStatement* one : actions_.values(keyword))
-        labels.push_back(quoted(identity(one->value)));
+        labels.push_back(in_quotes(identity(one->value)));
     }
     if (!labels.empty()) {
       rule_.set("certificate", labels.size() == 1 ? labels[0] : array_of_values(labels));
     } else if (server) {
-      rule_.set("certificate", quoted(identity(ring() + "-default")));
+      rule_.set("certificate", in_quotes(identity(ring() + "-default")));
     } else {
       rule_.comment(
           "AT-TLS shows the ring's default certificate to a server that asks for one; here");
@@ -104,7 +105,7 @@ class ActionConverter {
   // A ring's CAs vouch for those who use the ring.
   void trust() {
     const std::string label = conversion_.trust_label(ring() + "-ca.pem", "ca", ring() + "-ca");
-    rule_.set("trust", quoted(label));
+    rule_.set("trust", in_quotes(label));
   }
 
   void convert_sni() {
@@ -119,13 +120,13 @@ class ActionConverter {
         continue;
       }
       const size_t label = static_cast<size_t>(words[1].data() - one->value.data());
-      entries += " " + quoted(lower_case(words[0])) + " = " +
-                 quoted(identity(trimmed(std::string_view(one->value).substr(label)))) + ";";
+      entries += " " + in_quotes(lower_case(words[0])) + " = " +
+                 in_quotes(identity(trimmed(std::string_view(one->value).substr(label)))) + ";";
     }
     if (entries.empty()) return;
     rule_.set("sni", "{" + entries + " }");
     if (actions_.is("serverhandshakesnimatch", "required"))
-      rule_.set("sni_unmatched", quoted("refuse"));
+      rule_.set("sni_unmatched", in_quotes("refuse"));
   }
 
   void convert_client_auth() {
@@ -134,9 +135,9 @@ class ActionConverter {
     if (level == "passthru")
       return note("clientauthtype", "a certificate that nobody verifies is not asked for");
     trust();
-    rule_.set("client_auth", quoted(level == "full" ? "optional" : "required"));
+    rule_.set("client_auth", in_quotes(level == "full" ? "optional" : "required"));
     if (level == "full") return;
-    rule_.set("allow", quoted("any-trusted"));
+    rule_.set("allow", in_quotes("any-trusted"));
     if (level == "safcheck") {
       rule_.set("map_user", "true");
       note("clientauthtype", "write the filters of RACDCERT MAP into user.map, see docs/tls.md");
@@ -150,12 +151,12 @@ class ActionConverter {
     const auto dns = actions_.values("hostreferenceiddns");
     const auto& names = dns.empty() ? actions_.values("hostreferenceidcn") : dns;
     if (names.size() == 1 && (sent == nullptr || sent->value == names[0]->value)) {
-      rule_.set("server_name", quoted(names[0]->value));
-      rule_.set("verify", quoted("full"));
+      rule_.set("server_name", in_quotes(names[0]->value));
+      rule_.set("verify", in_quotes("full"));
       return;
     }
-    if (sent != nullptr) rule_.set("server_name", quoted(sent->value));
-    rule_.set("verify", quoted("chain"));
+    if (sent != nullptr) rule_.set("server_name", in_quotes(sent->value));
+    rule_.set("verify", in_quotes("chain"));
     std::vector<std::string> allowed;
     for (const AtTlsStatement* name : names) allowed.push_back("dns:" + name->value);
     if (!allowed.empty()) {
@@ -172,7 +173,7 @@ class ActionConverter {
     const AtTlsStatement* level = actions_.last("revocationsecuritylevel");
     if (level == nullptr) level = actions_.last("gsk_crl_security_level");
     if (level == nullptr || nobody_to_verify) return;
-    rule_.set("revocation", quoted(lower_case(level->value) == "high" ? "hard" : "soft"));
+    rule_.set("revocation", in_quotes(lower_case(level->value) == "high" ? "hard" : "soft"));
   }
 
   // ---- TLS ----
@@ -188,9 +189,9 @@ class ActionConverter {
     if (!tls12 && !tls13) {
       block("it has no version in common with Gaiter, TLS 1.2 or 1.3 with a suite of that");
     } else if (!tls12) {
-      rule_.set("min_version", quoted("TLSv1.3"));
+      rule_.set("min_version", in_quotes("TLSv1.3"));
     } else if (!tls13) {
-      rule_.set("max_version", quoted("TLSv1.2"));
+      rule_.set("max_version", in_quotes("TLSv1.2"));
     }
     std::erase_if(suites,
                   [&](const std::string& suite) { return is_of_tls12(suite) ? !tls12 : !tls13; });
@@ -201,7 +202,7 @@ class ActionConverter {
 
   // What cannot be carried over as it is must not become less.
   void block(const std::string& why) {
-    if (!actions_.is("applicationcontrolled", "on")) rule_.set("tls", quoted("block"));
+    if (!actions_.is("applicationcontrolled", "on")) rule_.set("tls", in_quotes("block"));
     rule_.comment("BLOCKED until you decide: " + why + ".");
     conversion_.note(rule_.line, rule_.name + ": " + why + "; the rule blocks until you decide");
   }

@@ -113,7 +113,7 @@ std::string Conversion::policy() const {
     out += &rule == &rules_.front() ? "\n" : ",\n\n";
     append_comment(out, "  ", file_ + ":" + std::to_string(rule.line));
     for (const std::string& line : rule.comments) append_comment(out, "  ", line);
-    out += "  {\n    name = " + quoted(rule.name) + ";\n";
+    out += "  {\n    name = " + in_quotes(rule.name) + ";\n";
     for (const std::string& line : rule.body) out += "    " + line + "\n";
     out += "  }";
   }

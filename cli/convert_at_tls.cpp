@@ -91,7 +91,7 @@ class RuleConverter {
   // The condition as it may be meant, for a person to look at.
   static std::string hint(std::string_view word, std::string_view value) {
     return "# " + std::string(word == "jobname" ? "program" : "user") + " = " +
-           quoted(lower_case(value)) + ";";
+           in_quotes(lower_case(value)) + ";";
   }
 
   std::expected<void, policy::Error> read_side(const AtTlsStatement& condition) {
@@ -102,7 +102,7 @@ class RuleConverter {
     auto& list = ports ? (local ? local_ports_ : remote_ports_) : (local ? local_ : remote_);
     for (const AtTlsStatement* value : *values) {
       const std::string text = ports ? port_range(value->value) : address(value->value);
-      if (!text.empty()) list.push_back(ports ? port_value(text) : quoted(text));
+      if (!text.empty()) list.push_back(ports ? port_value(text) : in_quotes(text));
     }
     return {};
   }
@@ -112,14 +112,14 @@ class RuleConverter {
         direction_ == "both" ? rule_.value + " " + std::string(direction) : rule_.value,
         rule_.line);
     rule.comment("TTLSRule " + rule_.value);
-    rule.set("direction", quoted(direction));
+    rule.set("direction", in_quotes(direction));
     if (!local_.empty()) rule.set("local", one_or_list(local_));
     if (!remote_.empty()) rule.set("remote", one_or_list(remote_));
     if (!local_ports_.empty()) rule.set("local_ports", one_or_list(local_ports_));
     if (!remote_ports_.empty()) rule.set("remote_ports", one_or_list(remote_ports_));
     for (const std::string& one : hints_) rule.body.push_back(one);
     if (off)
-      rule.set("tls", quoted("off"));
+      rule.set("tls", in_quotes("off"));
     else
       convert_at_tls_actions(actions, direction, rule, conversion_);
   }

@@ -74,7 +74,7 @@ class Service {
       }
       const std::string_view pattern = trimmed(std::string_view(option->value).substr(colon + 1));
       if (const auto label = stunnel_identity(options_, conversion_))
-        out += " " + quoted(lower_case(pattern)) + " = " + quoted(*label) + ";";
+        out += " " + in_quotes(lower_case(pattern)) + " = " + in_quotes(*label) + ";";
     }
     return out;
   }
@@ -114,7 +114,7 @@ class Service {
   // ---- which connections ----
 
   void convert_inbound(ConvertedRule& rule, const std::vector<Service>& all) {
-    rule.set("direction", quoted("inbound"));
+    rule.set("direction", in_quotes("inbound"));
     const StunnelOption* accept = options_.last("accept");
     const std::string outside = accept != nullptr ? Endpoint(accept->value).text() : "inetd's port";
     if (options_.last("connect") != nullptr) {
@@ -138,7 +138,7 @@ class Service {
                    shell_word("EXEC:" + command_line()));
     }
     if (const auto label = stunnel_identity(options_, conversion_))
-      rule.set("certificate", quoted(*label));
+      rule.set("certificate", in_quotes(*label));
     std::string names;
     for (const Service& other : all)
       if (other.is_secondary()) names += other.sni_entries(options_);
@@ -163,7 +163,7 @@ class Service {
   }
 
   void convert_outbound(ConvertedRule& rule) {
-    rule.set("direction", quoted("outbound"));
+    rule.set("direction", in_quotes("outbound"));
     const auto servers = options_.values("connect");
     std::vector<std::string> addresses;
     std::string names;
@@ -171,7 +171,7 @@ class Service {
       const Endpoint server(one->value);
       const bool local = is_this_host(server.host);
       if (local || is_address(server.host))
-        addresses.push_back(quoted(local ? "loopback" : server.host));
+        addresses.push_back(in_quotes(local ? "loopback" : server.host));
       names += (names.empty() ? "" : ", ") + server.text();
     }
     if (addresses.size() == servers.size())
@@ -190,7 +190,7 @@ class Service {
                  ".");
     if (options_.last("cert") != nullptr)
       if (const auto label = stunnel_identity(options_, conversion_))
-        rule.set("certificate", quoted(*label));
+        rule.set("certificate", in_quotes(*label));
     convert_stunnel_verify(options_, rule, conversion_);
   }
 

@@ -74,7 +74,7 @@ Trusted trust(const Verification& wanted, const StunnelOptions& options, Convers
   Trusted trusted;
   const auto add = [&](const std::string& file, const StunnelOption& option) {
     const std::string label = conversion.trust_label(file, wanted.peer ? "site" : "ca", stem(file));
-    trusted.labels.push_back(quoted(label));
+    trusted.labels.push_back(in_quotes(label));
     if (!wanted.peer) return;
     const auto fingerprints = fingerprints_of_file(file);
     if (!fingerprints) {
@@ -104,7 +104,7 @@ Trusted trust(const Verification& wanted, const StunnelOptions& options, Convers
 
 // What cannot be carried over as it is must not become less.
 void block(ConvertedRule& rule, const std::string& what_to_decide) {
-  rule.set("tls", quoted("block"));
+  rule.set("tls", in_quotes("block"));
   rule.comment("BLOCKED until you decide, and take tls = \"block\" out:");
   rule.comment(what_to_decide);
 }
@@ -119,7 +119,7 @@ void convert_revocation(const StunnelOptions& options, ConvertedRule& rule,
   const StunnelOption* file = options.last("crlfile");
   const StunnelOption* path = options.last("crlpath");
   if (file == nullptr && path == nullptr) return;
-  rule.set("revocation", quoted("hard"));
+  rule.set("revocation", in_quotes("hard"));
   const std::string files =
       file != nullptr ? shell_word(file->value) : shell_word(path->value) + "/*.pem";
   conversion.note((file != nullptr ? file : path)->line,
@@ -152,12 +152,12 @@ void convert_stunnel_client_auth(const StunnelOptions& options, ConvertedRule& r
   }
   const Trusted trusted = trust(wanted, options, conversion);
   const std::vector<std::string> allowed = wanted.peer ? trusted.allowed : peer_names(options);
-  rule.set("client_auth", quoted(wanted.required ? "required" : "optional"));
+  rule.set("client_auth", in_quotes(wanted.required ? "required" : "optional"));
   set_trust(trusted, rule);
   if (!allowed.empty())
     rule.set("allow", array_of(allowed));
   else if (wanted.required && trusted.undecided.empty())
-    rule.set("allow", quoted("any-trusted"));
+    rule.set("allow", in_quotes("any-trusted"));
   convert_revocation(options, rule, conversion);
 }
 
@@ -167,8 +167,8 @@ void convert_stunnel_verify(const StunnelOptions& options, ConvertedRule& rule,
   const StunnelOption* sni = options.last("sni");
   const std::string server_name = sni != nullptr ? sni->value : "";
   if (!wanted.chain && !wanted.peer) {
-    if (!server_name.empty()) rule.set("server_name", quoted(server_name));
-    rule.set("verify", quoted("none"));
+    if (!server_name.empty()) rule.set("server_name", in_quotes(server_name));
+    rule.set("verify", in_quotes("none"));
     conversion.note(options.service().line,
                     "[" + options.service().name +
                         "] verifies no server, so anybody can be it: import its "
@@ -182,14 +182,14 @@ void convert_stunnel_verify(const StunnelOptions& options, ConvertedRule& rule,
   if (names.size() == 1 && !wanted.peer && !names[0].starts_with("email:")) {
     const std::string name = names[0].substr(names[0].find(':') + 1);
     if (server_name.empty() || server_name == name) {
-      rule.set("server_name", quoted(name));
-      rule.set("verify", quoted("full"));
+      rule.set("server_name", in_quotes(name));
+      rule.set("verify", in_quotes("full"));
       convert_revocation(options, rule, conversion);
       return;
     }
   }
-  if (!server_name.empty()) rule.set("server_name", quoted(server_name));
-  rule.set("verify", quoted("chain"));
+  if (!server_name.empty()) rule.set("server_name", in_quotes(server_name));
+  rule.set("verify", in_quotes("chain"));
   if (!names.empty()) {
     rule.set("allow", array_of(names));
   } else if (trusted.undecided.empty()) {

@@ -21,14 +21,14 @@ class TlsConverter {
     convert_groups();
     convert_session();
     convert_times();
-    if (options_.yes("fips")) rule_.set("profile", quoted("fips"));
+    if (options_.yes("fips")) rule_.set("profile", in_quotes("fips"));
   }
 
  private:
   void convert_versions() const {
     const auto limit = [&](std::string_view key, const StunnelOption& option) {
       if (option.value == "TLSv1.2" || option.value == "TLSv1.3") {
-        rule_.set(key, quoted(option.value));
+        rule_.set(key, in_quotes(option.value));
       } else if (option.value != "all") {
         conversion_.note(option.line, option.written + ": " + option.value +
                                           " is not spoken; TLS 1.2 is the oldest version "
@@ -46,11 +46,11 @@ class TlsConverter {
     if (lowest != nullptr)
       limit("min_version", *lowest);
     else if (not_spoken("NO_TLSv1_2"))
-      rule_.set("min_version", quoted("TLSv1.3"));
+      rule_.set("min_version", in_quotes("TLSv1.3"));
     if (highest != nullptr)
       limit("max_version", *highest);
     else if (not_spoken("NO_TLSv1_3"))
-      rule_.set("max_version", quoted("TLSv1.2"));
+      rule_.set("max_version", in_quotes("TLSv1.2"));
   }
 
   // Names of suites are kept as far as Gaiter speaks them; words such as HIGH stand

@@ -16,16 +16,16 @@ std::string port_list(const std::vector<std::string>& ports) {
 
 // "any-trusted" stands alone; with patterns beside it the policy's reader says so.
 std::string peer_list(const std::vector<std::string>& peers) {
-  if (peers.size() == 1 && peers.front() == "any-trusted") return quoted(peers.front());
+  if (peers.size() == 1 && peers.front() == "any-trusted") return in_quotes(peers.front());
   std::vector<std::string> values;
-  for (const std::string& peer : peers) values.push_back(quoted(peer));
+  for (const std::string& peer : peers) values.push_back(in_quotes(peer));
   return list_of(values);
 }
 
 }  // namespace
 
 std::string keyring_setting(const std::string& path) {
-  return fmt::format(" keyring = {};", quoted(path));
+  return fmt::format(" keyring = {};", in_quotes(path));
 }
 
 std::string policy_text(const RuleOptions& options) {
@@ -36,7 +36,7 @@ std::string policy_text(const RuleOptions& options) {
         port_list(options.listen));
     // Unsaid, it is the policy's own default that counts.
     if (!options.client_auth.empty())
-      rules += fmt::format(" client_auth = {};", quoted(options.client_auth));
+      rules += fmt::format(" client_auth = {};", in_quotes(options.client_auth));
     if (!options.allow.empty()) rules += fmt::format(" allow = {};", peer_list(options.allow));
     rules += " }";
   }
@@ -47,7 +47,7 @@ std::string policy_text(const RuleOptions& options) {
         "verify = \"full\";",
         rules.empty() ? "" : ", ", port_list(options.connect));
     if (!options.client_certificate.empty())
-      rules += fmt::format(" certificate = {};", quoted(options.client_certificate));
+      rules += fmt::format(" certificate = {};", in_quotes(options.client_certificate));
     rules += " }";
   }
   std::string text;

@@ -2,7 +2,7 @@
 
 namespace gaiter::cli {
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   constexpr std::string_view digits = "0123456789abcdef";
   std::string out = "\"";
   for (const char c : text) {
@@ -34,17 +34,17 @@ std::string list_of(const std::vector<std::string>& values) {
 std::string array_of(const std::vector<std::string>& texts) {
   constexpr size_t line = 70;  // a longer array stands in lines of its own
   std::string inside;
-  for (const std::string& text : texts) inside += (inside.empty() ? "" : ", ") + quoted(text);
+  for (const std::string& text : texts) inside += (inside.empty() ? "" : ", ") + in_quotes(text);
   if (texts.size() < 2 || inside.size() <= line) return "[ " + inside + " ]";
   std::string out = "[";
   for (const std::string& text : texts)
-    out += (out.size() > 1 ? ",\n      " : "\n      ") + quoted(text);
+    out += (out.size() > 1 ? ",\n      " : "\n      ") + in_quotes(text);
   return out + "\n    ]";
 }
 
 std::string port_value(std::string_view port) {
   const bool number = port.find_first_not_of("0123456789") == std::string_view::npos;
-  return number ? std::string(port) : quoted(port);
+  return number ? std::string(port) : in_quotes(port);
 }
 
 }  // namespace gaiter::cli

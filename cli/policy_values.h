@@ -8,7 +8,7 @@
 namespace gaiter::cli {
 
 // "text", with what would end it or its line escaped.
-std::string quoted(std::string_view text);
+std::string in_quotes(std::string_view text);
 
 // ("a", 1): values, not yet quoted text. One of them by itself, if a list need not be.
 std::string list_of(const std::vector<std::string>& values);
