@@ -166,7 +166,7 @@ void wrong_owners(void**) {
   unlink(folder.path("policy.d/81.conf").c_str());
   chmod(folder.path().c_str(), 0744);
   assert_int_equal(seteuid(somebody), 0);
-  expect(check(source), folder.path() + ": cannot be listed: Permission denied (for user 65534)\n");
+  expect(check(source), folder.path() + ": cannot be opened: Permission denied (for user 65534)\n");
   assert_int_equal(seteuid(0), 0);
 }
 

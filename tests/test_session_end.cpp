@@ -105,7 +105,7 @@ void our_client_keeps_them_so_long(void**) {
     for (const int version : versions) {
       const ContextRef ours = context(settings_for(one, chain, Role::client));
       const ContextPtr theirs = showing(chain, Role::server, version, 1);
-      const std::time_t start = std::time(nullptr);
+      const std::time_t began = std::time(nullptr);
       for (const bool resumes : {false, true, true}) {
         ForeignPeer peer(theirs.get());
         const auto handshake = start(ours);
@@ -132,7 +132,7 @@ void our_server_issues_them_so_long(void**) {
       SessionPtr session;
       for (const bool resumes : {false, true, true}) {
         ForeignPeer peer(theirs.get(), session.get());
-        const auto handshake = start(ours, "");
+        const auto handshake = gaiter::engine::start(ours, "");
         Secured secured = secure(*handshake, peer);
         assert_int_equal(secured.summary.resumed, resumes);
         must_talk(secured, peer);
