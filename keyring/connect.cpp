@@ -32,7 +32,8 @@ Result<Entry> connect_entry(const Keyring& keyring, const std::string& label, co
     return refuse("has no private key, which usage personal needs");
   }
   if (entry.conf.usage == Usage::ca && there->usage == Usage::site) {
-    return refuse("is a site there, trusted for itself alone, and would be one here");
+    return refuse(
+        "is a site there, trusted for itself alone, and usage ca would let it vouch for others");
   }
   if (entry.conf.usage == Usage::ca) {
     const auto not_ca = [](const CertificatePtr& one) { return X509_check_ca(one.get()) == 0; };

@@ -105,7 +105,7 @@ void what_cannot_be_shared_is_refused(void**) {
   assert_refused(connect_entry(mine.keyring, "x", other.keyring, "peer", Usage::personal),
                  Kind::invalid, "no private key");
   assert_refused(connect_entry(mine.keyring, "x", other.keyring, "peer", Usage::ca), Kind::invalid,
-                 "not a CA's");
+                 "is a site there");
   assert_refused(connect_entry(mine.keyring, "own", other.keyring, "peer", {}), Kind::exists,
                  "own");
 }

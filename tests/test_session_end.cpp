@@ -132,7 +132,7 @@ void our_server_issues_them_so_long(void**) {
       SessionPtr session;
       for (const bool resumes : {false, true, true}) {
         ForeignPeer peer(theirs.get(), session.get());
-        const auto handshake = gaiter::engine::start(ours, "");
+        const auto handshake = start(ours, "");
         Secured secured = secure(*handshake, peer);
         assert_int_equal(secured.summary.resumed, resumes);
         must_talk(secured, peer);
