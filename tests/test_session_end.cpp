@@ -117,7 +117,7 @@ void our_client_keeps_them_so_long(void**) {
         must_talk(secured, peer);
         const SessionPtr kept = ours->sessions().get(session_key);
         assert_non_null(kept.get());
-        must_end(kept.get(), start, one.expected);
+        must_end(kept.get(), began, one.expected);
       }
     }
   }
