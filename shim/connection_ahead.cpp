@@ -49,7 +49,8 @@ bool Connection::open_next(int fd) {
 bool Connection::gather(int fd, size_t wanted, int flags) {
   const CallDeadline deadline(SO_RCVTIMEO, flags);
   bool asked = false;
-  reading_.state.idle_in_call = 0;
+  if (!open_desk()) return false;
+  holder().desk->state.idle_in_call = 0;
   for (;;) {
     if (!open_desk()) return false;
     while (inbox().plain_length < wanted && open_next(fd)) {
@@ -164,9 +165,10 @@ bool Connection::pull(int fd, const Registration* asking) {
     gather(fd, least_visible(), MSG_DONTWAIT | keep_error);
     errno = saved_errno;
   }
+  const bool paused = has_paused();
   settle_inbox();
   holder().asking = nullptr;
-  if (has_paused()) epoll_rest_unopened(*this);
+  if (paused) epoll_rest_unopened(*this);
   return reading_.hint.load(std::memory_order_relaxed) == Reading::Hint::something;
 }
 

@@ -10,6 +10,7 @@
 
 #include "shim/call_wait.h"
 #include "shim/connection.h"
+#include "shim/desk.h"
 #include "shim/process.h"
 
 namespace gaiter::shim {
@@ -30,21 +31,21 @@ bool Connection::grant_idle_records() {
   began_ = std::max(began_, now - most_savings);
   if (now - began_ < price) return false;
   began_ += price;
-  reading_.state.idle_records = 0;
+  holder().desk->state.idle_records = 0;
   return true;
 }
 
 // This call has opened enough of them, and there are more.
 bool Connection::has_paused() const {
-  return reading_.state.idle_in_call >= engine::max_idle_records &&
-         engine::has_whole_record(reading_.inbox);
+  return has_desk() && holder().desk->state.idle_in_call >= engine::max_idle_records &&
+         engine::has_whole_record(inbox());
 }
 
 // Whether a call that has paused and has nothing to give goes on, as one that may wait: else
 // EAGAIN.
 bool Connection::go_on_after_pause(int fd, int flags) {
   if ((flags & MSG_DONTWAIT) == 0 && is_blocking(fd)) {
-    reading_.state.idle_in_call = 0;
+    holder().desk->state.idle_in_call = 0;
     return true;
   }
   errno = EAGAIN;

@@ -152,7 +152,8 @@ int Connection::digest(int fd, const Received& received) {
       settle_debts(fd);
       return 0;
     case Receipt::idle:
-      if (reading_.state.idle_records < engine::max_idle_records || grant_idle_records()) return 0;
+      if (holder().desk->state.idle_records < engine::max_idle_records || grant_idle_records())
+        return 0;
       send_alert(fd, engine::Alert::unexpected_message);
       break_off(fd, "protocol", "too many records in a row without data");
       errno = error();
@@ -186,7 +187,7 @@ ssize_t Connection::receive(int fd, IovCursor sink, int flags) {
 
 // What the kernel could not write to either is left out, with all that is behind it.
 bool Connection::takes_data(int fd, IovCursor& sink) const {
-  const engine::Inbox& inbox = reading_.inbox;
+  const engine::Inbox& inbox = this->inbox();
   if (inbox.plain_length == 0 && !engine::has_whole_record(inbox)) return true;
   size_t covered = 0;
   for (size_t i = 0; i < sink.pieces() && covered < inbox.capacity; ++i) {
@@ -214,8 +215,9 @@ ssize_t Connection::read_locked(int fd, LockResult lock, IovCursor& sink, int fl
   struct Settled {
     Connection& connection;
     ~Settled() {
+      const bool paused = connection.has_paused();
       connection.settle_inbox();
-      if (connection.has_paused()) epoll_rest_unopened(connection);
+      if (paused) epoll_rest_unopened(connection);
     }
   } settled{*this};
   if (state() == State::failed) {
@@ -231,11 +233,11 @@ ssize_t Connection::read_locked(int fd, LockResult lock, IovCursor& sink, int fl
   const CallDeadline deadline(SO_RCVTIMEO, flags);
   bool has_waited = false;
   size_t total = 0;
-  reading_.state.idle_in_call = 0;
+  if (!open_desk()) return -1;
+  holder().desk->state.idle_in_call = 0;
   for (;;) {
-    if (!takes_data(fd, sink)) return total != 0 ? static_cast<ssize_t>(total) : -1;
+    if (!open_desk() || !takes_data(fd, sink)) return total != 0 ? static_cast<ssize_t>(total) : -1;
     // What was read ahead came before the end.
-    if (!open_desk()) return total != 0 ? static_cast<ssize_t>(total) : -1;
     if (reading_.ended) total += engine::deliver_opened(inbox(), sink);
     if (!reading_.ended && !inbox().drained()) {
       Received received;

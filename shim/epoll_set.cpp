@@ -279,10 +279,10 @@ void epoll_rest_uncounted(Connection& connection) {
 }
 
 void epoll_rest_unopened(Connection& connection) {
-  for_each_armed(connection, [](Registration& entry) {
-    if ((entry.events & (EPOLLIN | EPOLLRDNORM | EPOLLRDHUP)) == 0) return;
-    entry.told = 0;
-    entry.pending |= (entry.events & EPOLLET) != 0 ? EPOLLIN | ask_kernel : EPOLLIN;
+  for_each_armed(connection, [](const Entry& entry) {
+    if ((entry->events & (EPOLLIN | EPOLLRDNORM | EPOLLRDHUP)) == 0) return;
+    entry->told = 0;
+    entry->pending |= (entry->events & EPOLLET) != 0 ? EPOLLIN | ask_kernel : EPOLLIN;
     announce(entry);
   });
 }
