@@ -139,9 +139,10 @@ void Connection::close_desk() {
 // A fork will share the connection. Whoever is at it meanwhile sees to it himself.
 void Connection::expect_company() {
   Holder& mine = holder();
-  if (state() == State::fresh) mine.others_may_connect = true;
-  mine.is_shared = true;
-  mine.keeps_desk = false;
+  // Nothing is written that is there: each page would be copied, fork after fork.
+  if (state() == State::fresh && !mine.others_may_connect) mine.others_may_connect = true;
+  if (!mine.is_shared) mine.is_shared = true;
+  if (mine.keeps_desk) mine.keeps_desk = false;
   if (mine.desk == nullptr) return;
   const LockResult result = reading_.lock.try_acquire();
   if (held(result)) close_desk();
@@ -153,8 +154,9 @@ void Connection::expect_company() {
 // on with what that interrupted.
 void Connection::forget_desks() {
   Holder& mine = holder();
-  if (!mine.keeps_desk) mine.desk = nullptr;  // its block stays with the parent's thread
-  mine.flight = nullptr;
+  // Their blocks stay with the parent's threads.
+  if (!mine.keeps_desk && mine.desk != nullptr) mine.desk = nullptr;
+  if (mine.flight != nullptr) mine.flight = nullptr;
 }
 
 void Connection::before_sleep() {
