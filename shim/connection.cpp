@@ -14,6 +14,7 @@
 #include "shim/private_part.h"
 #include "shim/process.h"
 #include "shim/real.h"
+#include "shim/tcp.h"
 
 namespace gaiter::shim {
 
@@ -86,17 +87,7 @@ void Connection::set_remote(const sockaddr* remote) {
   std::memcpy(&remote_, remote, length);
 }
 
-namespace {
-
-uint64_t cookie_of(int fd) {
-  uint64_t cookie = 0;
-  socklen_t length = sizeof cookie;
-  return real::getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &length) == 0 ? cookie : 0;
-}
-
-}  // namespace
-
-void Connection::identify(int fd) { holder().cookie = cookie_of(fd); }
+void Connection::identify(int fd) { holder().cookie = socket_cookie(fd); }
 
 int Connection::still(int fd) const {
   const int number = fd_table::number_for(*this, fd);
@@ -105,7 +96,7 @@ int Connection::still(int fd) const {
 
 bool Connection::is_socket(int fd) const {
   const uint64_t cookie = holder().cookie;
-  return cookie == 0 || cookie == cookie_of(fd);
+  return cookie == 0 || cookie == socket_cookie(fd);
 }
 
 bool Connection::begin_connect(ActiveRule& rule, engine::ExpectedPeer peer,

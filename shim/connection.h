@@ -178,6 +178,11 @@ class Connection : public Slot {
   // may have been connected by somebody else, perhaps to where a rule says TLS: then it is
   // refused from now on. One system call, for such a socket only.
   bool may_be_clear(int fd);
+  // Fresh, and held by others, perhaps (adoption.h): what this process alone remembers.
+  bool travels() const;
+  void set_travels(bool does);
+  // It turned out to be connected where `rule` does not allow: refused from now on.
+  void turn_away(int fd, ActiveRule* rule, int error);
   // Before fork(2), for what both sides will have; and in the child.
   void expect_company();
   void forget_desks();

@@ -114,4 +114,14 @@ bool Connection::may_be_clear(int fd) {
   return false;
 }
 
+bool Connection::travels() const { return holder().travels.load(std::memory_order_relaxed); }
+
+void Connection::set_travels(bool does) { holder().travels.store(does, std::memory_order_relaxed); }
+
+void Connection::turn_away(int fd, ActiveRule* rule, int error) {
+  if (holder().cookie == 0) identify(fd);
+  holder().rule = rule;
+  fail(error);
+}
+
 }  // namespace gaiter::shim

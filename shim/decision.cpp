@@ -42,6 +42,11 @@ bool concerned(policy::Direction direction) {
   return live::current().concerned(direction);
 }
 
+bool follows_policy() {
+  live::follow();
+  return live::current().why_blocked() != nullptr || live::is_named();
+}
+
 void prepare_identities(const sockaddr* listener) {
   if (geteuid() != 0 || !live::is_in_use() || process::memory_is_borrowed()) return;
   const live::Use use;

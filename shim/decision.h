@@ -39,6 +39,10 @@ inline bool has_rules() {
   return concerned(policy::Direction::inbound) || concerned(policy::Direction::outbound);
 }
 
+// Whether there is a policy at all, though it may have no rules yet: it is followed as it
+// changes. Loads it.
+bool follows_policy();
+
 // While this process may still read keys (listen(2), before chroot(2) or setuid(2)):
 // reads those of connections to others too, if it is one that may give up its rights,
 // and that has asked for a policy at all. With an address that it listens on, also those

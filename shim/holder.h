@@ -51,6 +51,8 @@ struct Holder {
   std::atomic<bool> is_shared{false};
   // And it was fresh then: somebody else may connect it.
   std::atomic<bool> others_may_connect{false};
+  // It was passed on, or inherited, while it was fresh: and they may be of another family.
+  std::atomic<bool> travels{false};
   const void* asking = nullptr;  // the epoll registration for which data is read ahead
   bool keeps_desk = false;       // over a fork
   bool outbox_is_warm = false, inbox_is_warm = false;  // their pages are kept

@@ -3,7 +3,18 @@
 #include <climits>
 #include <cstdlib>
 
+#include "shim/adoption.h"
+
 namespace gaiter::shim {
+
+Traffic::Traffic(int fd) : Protected(fd) {
+  Connection* const fresh = *this ? nullptr : watched();
+  if (fresh == nullptr || !fresh->travels()) return;
+  const int error = meet_traveller(fd, *fresh);
+  if (error == 0) return;
+  errno = error;
+  is_refused_ = true;
+}
 
 ssize_t total_length(const iovec* iov, size_t count) {
   if (count > IOV_MAX) return fail_with(EMSGSIZE);

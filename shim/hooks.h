@@ -48,6 +48,10 @@ class Protected {
   Connection* operator->() const { return connection_; }
   Connection& operator*() const { return *connection_; }
 
+ protected:
+  // Also a watched socket that is clear.
+  Connection* watched() const { return as_connection(slot_); }
+
  private:
   SlotRef slot_;
   Connection* connection_;
@@ -55,6 +59,17 @@ class Protected {
 
 // A filter on system calls is about to be set (hooks_privilege.cpp).
 void prepare_for_filter();
+
+// The same, for a call that moves bytes: one on a socket that another process may have connected
+// (adoption.h) is refused, with errno, unless it turns out to be clear.
+class Traffic : public Protected {
+ public:
+  explicit Traffic(int fd);
+  bool is_refused() const { return is_refused_; }
+
+ private:
+  bool is_refused_ = false;
+};
 
 // The bytes that an iovec names, or -1 with EFAULT, EINVAL or EMSGSIZE as the
 // kernel has it. Whether the memory that it names may be touched is another question.

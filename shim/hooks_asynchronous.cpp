@@ -17,7 +17,11 @@ void* find_in_liburing(const char* name) {
   return library != nullptr ? real::dlsym(library, name) : nullptr;
 }
 
-bool is_protected(int fd) { return fd_table::has(fd) && Protected(fd); }
+bool is_protected(int fd) {
+  if (!fd_table::has(fd)) return false;
+  const Traffic connection(fd);
+  return connection || connection.is_refused();
+}
 
 int refuse(int error) {
   return refuse_unsupported(error, "asynchronous input or output on a protected connection");
@@ -83,7 +87,7 @@ UNBOUND_HOOK(int, io_submit, (void* context, long count, void** blocks)) {
 // kernel, past everything; programs take -ENOSYS for a kernel without it.
 #define RING_HOOK(name, parameters, ...)                                            \
   UNBOUND_HOOK(int, name, parameters) {                                             \
-    if (has_rules()) return -ENOSYS;                                                \
+    if (follows_policy()) return -ENOSYS;                                           \
     auto* const own = reinterpret_cast<int(*) parameters>(find_in_liburing(#name)); \
     return own != nullptr ? own(__VA_ARGS__) : -ENOSYS;                             \
   }

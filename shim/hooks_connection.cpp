@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "shim/adoption.h"
 #include "shim/awaited.h"
 #include "shim/call_wait.h"
 #include "shim/decision.h"
@@ -15,6 +16,7 @@
 #include "shim/in_clear.h"
 #include "shim/listeners.h"
 #include "shim/log_sums.h"
+#include "shim/process.h"
 #include "shim/refusal.h"
 #include "shim/relay.h"
 #include "shim/relay_end.h"
@@ -132,6 +134,10 @@ int adopt_accepted(int fd, Address& remote, int flags) {
     if (decision.clear == ClearText::observed) report_observed(*decision.rule, fd, remote.get());
     return let_go();
   }
+  if (process::memory_is_borrowed()) {
+    real::close(fd);
+    return refuse_unsupported(EACCES, "a protected connection was accepted between vfork and exec");
+  }
   Connection* connection;
   log::keep_sums();
   if (decision.verdict == Verdict::protect) {
@@ -192,11 +198,10 @@ using namespace gaiter::shim;
 
 int hook_socket(int domain, int type, int protocol) {
   const int fd = real::socket(domain, type, protocol);
-  if (fd < 0 || !is_ip(domain) || (type & ~(SOCK_NONBLOCK | SOCK_CLOEXEC)) != SOCK_STREAM)
-    return fd;
+  if (fd < 0 || !makes_tcp(domain, type, protocol)) return fd;
   const int saved_errno = errno;
-  if ((protocol == 0 || protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP) &&
-      concerned(gaiter::policy::Direction::outbound)) {
+  // In borrowed memory the table is another's: connect(2) will see.
+  if (concerned(gaiter::policy::Direction::outbound) && !process::memory_is_borrowed()) {
     // Watched from here on, since it may enter epoll sets before it connects.
     if (!take_charge(fd, Connection::make_watched())) {
       real::close(fd);
@@ -253,6 +258,13 @@ int hook_connect(int fd, const sockaddr* given, socklen_t length) {
   }
   if (decision.verdict == Verdict::block) {
     log_blocked(decision.rule, fd, remote.get(), decision.why);
+    return fail_with(EACCES);
+  }
+  if (process::memory_is_borrowed()) {
+    return refuse_unsupported(EACCES, "a protected connection was to begin between vfork and exec");
+  }
+  if (connection != nullptr && connection->travels() &&
+      !may_connect_traveller(fd, *decision.rule, remote.get())) {
     return fail_with(EACCES);
   }
   if (connection == nullptr) {

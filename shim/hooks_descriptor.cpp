@@ -9,6 +9,7 @@
 #include "shim/epoll_set.h"
 #include "shim/hooks.h"
 #include "shim/log.h"
+#include "shim/parted_tables.h"
 #include "shim/process.h"
 #include "shim/refusal.h"
 #include "shim/relay.h"
@@ -162,6 +163,7 @@ int hook_close_range(unsigned first, unsigned last, int flags) {
   const int to = static_cast<int>(std::min<unsigned>(last, INT_MAX));
   constexpr int known = CLOSE_RANGE_CLOEXEC | CLOSE_RANGE_UNSHARE;
   if ((flags & ~known) != 0) return real::close_range(first, last, flags);  // EINVAL
+  if (refuse_parted_close_range(flags) != 0) return -1;
   if ((flags & CLOSE_RANGE_CLOEXEC) != 0) {
     mark_all_close_on_exec(from, to);
   } else if (first <= last) {

@@ -8,6 +8,7 @@
 #include "shim/hooks.h"
 #include "shim/names.h"
 #include "shim/new_process.h"
+#include "shim/parted_tables.h"
 #include "shim/relay.h"
 #include "shim/start.h"
 
@@ -33,6 +34,7 @@ void note_child(long child) {
 // The child of a bare clone(2), vsftpd's way into namespaces of its own. One with a
 // stack of its own does not come back to here, and one in our memory is as vfork's.
 long fork_by_syscall(long number, long a, long b, long c, long d, long e) {
+  if (refuse_parted_clone(static_cast<unsigned long>(a)) != 0) return -1;
   if ((a & CLONE_VM) != 0 || b != 0) return real::syscall(number, a, b, c, d, e, 0);
   before_fork();
   const long child = real::syscall(number, a, b, c, d, e, 0);
@@ -214,6 +216,17 @@ long hook_syscall(long number, long a, long b, long c, long d, long e, long f) {
       return hook_setresuid(static_cast<uid_t>(a), static_cast<uid_t>(b), static_cast<uid_t>(c));
     case SYS_clone:
       return fork_by_syscall(number, a, b, c, d, e);
+    case SYS_clone3:
+      // Its first word has the flags.
+      if (may_be_memory(pointer<void>(a)) &&
+          refuse_parted_clone(*pointer<const unsigned long>(a)) != 0) {
+        return -1;
+      }
+      break;
+    case SYS_unshare:
+      return hook_unshare(fd);
+    case SYS_pidfd_getfd:
+      return hook_pidfd_getfd(fd, static_cast<int>(b), static_cast<unsigned>(c));
     case SYS_execve:
       return hook_execve(pointer<char>(a), pointer<char*>(b), pointer<char*>(c));
     case SYS_execveat:
@@ -227,9 +240,11 @@ long hook_syscall(long number, long a, long b, long c, long d, long e, long f) {
       return result < 0 ? fail_with(-result) : result;
     }
     case SYS_io_uring_setup:
+    case SYS_io_uring_enter:
+    case SYS_io_uring_register:
       // A ring reads and writes sockets in the kernel, past everything; programs
       // take ENOSYS for a kernel without it.
-      if (has_rules()) return fail_with(ENOSYS);
+      if (follows_policy()) return fail_with(ENOSYS);
       break;
     default:
       break;

@@ -1,6 +1,7 @@
 // Hooks: bytes in.
 #include <climits>
 
+#include "shim/adoption.h"
 #include "shim/clock.h"
 #include "shim/hooks.h"
 #include "shim/process.h"
@@ -67,9 +68,25 @@ ssize_t take_message(int fd, Connection& connection, msghdr* message, int flags)
   return got;
 }
 
+// Messages bring descriptors (unix(7)).
+ssize_t receive_foreign(int fd, msghdr* message, int flags) {
+  const ssize_t got = real::recvmsg(fd, message, flags);
+  if (got >= 0 && message->msg_controllen != 0) adopt_received(*message, flags);
+  return got;
+}
+
+int receive_foreign(int fd, mmsghdr* messages, unsigned count, int flags, timespec* timeout) {
+  const int got = real::recvmmsg(fd, messages, count, flags, timeout);
+  for (int i = 0; i < got; ++i) {
+    if (messages[i].msg_hdr.msg_controllen != 0) adopt_received(messages[i].msg_hdr, flags);
+  }
+  return got;
+}
+
 // Apart, so that the way to a foreign descriptor needs no stack of its own.
 [[gnu::noinline]] ssize_t read_ours(int fd, void* buffer, size_t length) {
-  const Protected connection(fd);
+  const Traffic connection(fd);
+  if (connection.is_refused()) return -1;
   if (!connection) return real::read(fd, buffer, length);
   return length == 0 ? 0 : take(fd, *connection, buffer, length, 0);
 }
@@ -96,7 +113,8 @@ ssize_t hook_recvfrom(int fd, void* buffer, size_t length, int flags, sockaddr* 
                       socklen_t* from_length) {
   if (!fd_table::has(fd)) [[likely]]
     return real::recvfrom(fd, buffer, length, flags, from, from_length);
-  const Protected connection(fd);
+  const Traffic connection(fd);
+  if (connection.is_refused()) return -1;
   if (!connection || (flags & MSG_ERRQUEUE) != 0)
     return real::recvfrom(fd, buffer, length, flags, from, from_length);
   const ssize_t got = length != 0 ? take(fd, *connection, buffer, length, flags)
@@ -113,7 +131,8 @@ ssize_t hook_recvfrom(int fd, void* buffer, size_t length, int flags, sockaddr* 
 ssize_t hook_readv(int fd, const iovec* iov, int count) {
   if (!fd_table::has(fd)) [[likely]]
     return real::readv(fd, iov, count);
-  const Protected connection(fd);
+  const Traffic connection(fd);
+  if (connection.is_refused()) return -1;
   if (!connection) return real::readv(fd, iov, count);
   if (count < 0 || count > IOV_MAX) return fail_with(EINVAL);
   return take(fd, *connection, iov, static_cast<size_t>(count), 0, true);
@@ -122,7 +141,8 @@ ssize_t hook_readv(int fd, const iovec* iov, int count) {
 ssize_t hook_preadv2(int fd, const iovec* iov, int count, off_t offset, int flags) {
   if (!fd_table::has(fd)) [[likely]]
     return real::preadv2(fd, iov, count, offset, flags);
-  const Protected connection(fd);
+  const Traffic connection(fd);
+  if (connection.is_refused()) return -1;
   if (!connection) return real::preadv2(fd, iov, count, offset, flags);
   if (offset != -1) return fail_with(ESPIPE);
   if (count < 0 || count > IOV_MAX) return fail_with(EINVAL);
@@ -136,17 +156,19 @@ ssize_t hook_preadv64v2(int fd, const iovec* iov, int count, off64_t offset, int
 
 ssize_t hook_recvmsg(int fd, msghdr* message, int flags) {
   if (!fd_table::has(fd)) [[likely]]
-    return real::recvmsg(fd, message, flags);
-  const Protected connection(fd);
-  if (!connection || (flags & MSG_ERRQUEUE) != 0) return real::recvmsg(fd, message, flags);
+    return receive_foreign(fd, message, flags);
+  const Traffic connection(fd);
+  if (connection.is_refused()) return -1;
+  if (!connection || (flags & MSG_ERRQUEUE) != 0) return receive_foreign(fd, message, flags);
   return take_message(fd, *connection, message, flags);
 }
 
 int hook_recvmmsg(int fd, mmsghdr* messages, unsigned count, int flags, timespec* timeout) {
   if (!fd_table::has(fd)) [[likely]]
-    return real::recvmmsg(fd, messages, count, flags, timeout);
-  const Protected connection(fd);
-  if (!connection) return real::recvmmsg(fd, messages, count, flags, timeout);
+    return receive_foreign(fd, messages, count, flags, timeout);
+  const Traffic connection(fd);
+  if (connection.is_refused()) return -1;
+  if (!connection) return receive_foreign(fd, messages, count, flags, timeout);
   // As the kernel: the time is looked at after each message, and only then.
   if (timeout != nullptr && !memory::can_read(timeout)) return fail_with(EFAULT);
   if (timeout != nullptr && !is_valid(*timeout)) return fail_with(EINVAL);

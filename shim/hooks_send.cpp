@@ -2,9 +2,9 @@
 // Connection::transmit.
 #include <climits>
 
+#include "shim/adoption.h"
 #include "shim/decision.h"
 #include "shim/hooks.h"
-#include "shim/relay.h"
 #include "shim/tcp.h"
 
 namespace gaiter::shim {
@@ -56,9 +56,33 @@ bool is_sound(const msghdr* message) {
 // The way of a descriptor that Gaiter knows nothing of.
 bool is_foreign(int fd, int flags) { return !fd_table::has(fd) && (flags & MSG_FASTOPEN) == 0; }
 
+// Messages may carry descriptors (unix(7)). What may not be read the kernel will not take either.
+ssize_t pass_message(int fd, const msghdr* message, int flags) {
+  const bool carries = memory::can_read(message) && message->msg_controllen != 0;
+  if (carries && !pass_on(*message)) return -1;
+  const ssize_t sent = real::sendmsg(fd, message, flags);
+  if (carries && sent < 0) take_back(*message);
+  return sent;
+}
+
+int pass_messages(int fd, mmsghdr* messages, unsigned count, int flags) {
+  unsigned ready = 0;
+  bool refused = false;
+  while (!refused && ready < count && memory::can_read(&messages[ready])) {
+    refused = !pass_on(messages[ready].msg_hdr);
+    if (!refused) ++ready;
+  }
+  if (refused && ready == 0) return -1;
+  const int sent = real::sendmmsg(fd, messages, refused ? ready : count, flags);
+  for (auto i = static_cast<unsigned>(std::max(sent, 0)); i < ready; ++i)
+    take_back(messages[i].msg_hdr);
+  return sent;
+}
+
 // Apart, so that the way to a foreign descriptor needs no stack of its own.
 [[gnu::noinline]] ssize_t write_ours(int fd, const void* buffer, size_t length) {
-  const Protected connection(fd);
+  const Traffic connection(fd);
+  if (connection.is_refused()) return -1;
   return connection ? give(fd, *connection, buffer, length, 0) : real::write(fd, buffer, length);
 }
 
@@ -85,7 +109,7 @@ ssize_t hook_sendto(int fd, const void* buffer, size_t length, int flags, const 
                     socklen_t to_length) {
   if (is_foreign(fd, flags)) [[likely]]
     return real::sendto(fd, buffer, length, flags, to, to_length);
-  const Protected connection(fd);
+  const Traffic connection(fd);
   if (connection) {
     // TCP goes nowhere else, but the kernel reads the address first.
     if (to != nullptr && to_length > sizeof(sockaddr_storage)) return fail_with(EINVAL);
@@ -93,13 +117,15 @@ ssize_t hook_sendto(int fd, const void* buffer, size_t length, int flags, const 
     return give(fd, *connection, buffer, length, flags);
   }
   if (is_fast_open(fd, flags)) return fail_with(EOPNOTSUPP);
+  if (connection.is_refused()) return -1;
   return real::sendto(fd, buffer, length, flags, to, to_length);
 }
 
 ssize_t hook_writev(int fd, const iovec* iov, int count) {
   if (!fd_table::has(fd)) [[likely]]
     return real::writev(fd, iov, count);
-  const Protected connection(fd);
+  const Traffic connection(fd);
+  if (connection.is_refused()) return -1;
   if (!connection) return real::writev(fd, iov, count);
   if (count < 0 || count > IOV_MAX) return fail_with(EINVAL);
   return give(fd, *connection, iov, static_cast<size_t>(count), 0, true);
@@ -108,7 +134,8 @@ ssize_t hook_writev(int fd, const iovec* iov, int count) {
 ssize_t hook_pwritev2(int fd, const iovec* iov, int count, off_t offset, int flags) {
   if (!fd_table::has(fd)) [[likely]]
     return real::pwritev2(fd, iov, count, offset, flags);
-  const Protected connection(fd);
+  const Traffic connection(fd);
+  if (connection.is_refused()) return -1;
   if (!connection) return real::pwritev2(fd, iov, count, offset, flags);
   if (offset != -1) return fail_with(ESPIPE);
   if (count < 0 || count > IOV_MAX) return fail_with(EINVAL);
@@ -121,14 +148,10 @@ ssize_t hook_pwritev64v2(int fd, const iovec* iov, int count, off64_t offset, in
 }
 
 ssize_t hook_sendmsg(int fd, const msghdr* message, int flags) {
-  if (is_foreign(fd, flags)) [[likely]] {
-    if (memory::can_read(message) && !relay_passed(*message)) return fail_with(EACCES);
-    return real::sendmsg(fd, message, flags);
-  }
-  const Protected connection(fd);
+  const Traffic connection(fd);
   if (!connection) {
     if (is_fast_open(fd, flags)) return fail_with(EOPNOTSUPP);
-    return real::sendmsg(fd, message, flags);
+    return connection.is_refused() ? -1 : pass_message(fd, message, flags);
   }
   if (!is_sound(message)) return -1;
   return give(fd, *connection, message->msg_iov, message->msg_iovlen, flags);
@@ -136,16 +159,10 @@ ssize_t hook_sendmsg(int fd, const msghdr* message, int flags) {
 
 int hook_sendmmsg(int fd, mmsghdr* messages, unsigned count, int flags) {
   count = std::min<unsigned>(count, IOV_MAX);  // as the kernel: UIO_MAXIOV
-  if (is_foreign(fd, flags)) [[likely]] {
-    for (unsigned i = 0; i < count && memory::can_read(&messages[i]); ++i) {
-      if (!relay_passed(messages[i].msg_hdr)) return fail_with(EACCES);
-    }
-    return real::sendmmsg(fd, messages, count, flags);
-  }
-  const Protected connection(fd);
+  const Traffic connection(fd);
   if (!connection) {
     if (is_fast_open(fd, flags)) return fail_with(EOPNOTSUPP);
-    return real::sendmmsg(fd, messages, count, flags);
+    return connection.is_refused() ? -1 : pass_messages(fd, messages, count, flags);
   }
   unsigned done = 0;
   while (done < count && is_sound(&messages[done].msg_hdr)) {
@@ -164,7 +181,8 @@ ssize_t hook_sendfile(int out, int in, off_t* offset, size_t count) {
   if (!fd_table::has(out) && !fd_table::has(in)) [[likely]]
     return real::sendfile(out, in, offset, count);
   if (Protected(in)) return fail_with(EINVAL);  // as for any input that cannot be mapped
-  const Protected connection(out);
+  const Traffic connection(out);
+  if (connection.is_refused()) return -1;
   if (!connection) return real::sendfile(out, in, offset, count);
   if (offset != nullptr && !memory::can_read(offset)) return fail_with(EFAULT);
   return connection->transmit_file(out, in, offset, count);
@@ -176,8 +194,13 @@ ssize_t hook_sendfile64(int out, int in, off64_t* offset, size_t count) {
 
 ssize_t hook_splice(int in, off64_t* in_offset, int out, off64_t* out_offset, size_t length,
                     unsigned flags) {
-  // Programs take EINVAL for a file that cannot be spliced, and copy.
-  if ((fd_table::has(in) && Protected(in)) || (fd_table::has(out) && Protected(out)))
-    return fail_with(EINVAL);
+  const int both[] = {in, out};
+  for (const int fd : both) {
+    if (!fd_table::has(fd)) continue;
+    const Traffic connection(fd);
+    if (connection.is_refused()) return -1;
+    // Programs take EINVAL for a file that cannot be spliced, and copy.
+    if (connection) return fail_with(EINVAL);
+  }
   return real::splice(in, in_offset, out, out_offset, length, flags);
 }

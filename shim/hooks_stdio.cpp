@@ -4,6 +4,7 @@
 
 #include "shim/hooks.h"
 #include "shim/process.h"
+#include "shim/refusal.h"
 #include "shim/relay.h"
 
 namespace gaiter::shim {
@@ -54,6 +55,10 @@ FILE* hook_fdopen(int fd, const char* mode) {
     const SlotRef slot = fd_table::find(fd);
     if (Connection* const connection = as_connection(slot)) {
       if (connection->is_protected() && move_to_relay(fd) != 0) return nullptr;
+      if (connection->travels()) {
+        refuse_unsupported(EACCES, "a stream on a socket that another process may connect");
+        return nullptr;
+      }
       connection->streamed = true;  // should it connect one day
     }
   }

@@ -41,6 +41,7 @@ constinit std::atomic<Snapshot*> in_use = nullptr;
 constinit std::atomic<int64_t> next_look = INT64_MAX;
 constinit std::atomic<uint32_t> uses = 0;
 constinit std::atomic<uint32_t> installed = 0;
+constinit std::atomic<bool> named = false;
 
 // All of this under `loading`.
 constinit Lock loading;
@@ -122,6 +123,7 @@ std::unique_ptr<Snapshot> load_first() {
   source.path = absolute(source.path);
   stat("/", &files->root);
   const bool names_none = source.path.empty() && source.text.empty();
+  named.store(!names_none);
   // One may come to be there.
   if (names_none) files->policy.add(std::string(policy::default_directory));
   Watch watch = watch_policy(source, nullptr);
@@ -197,6 +199,7 @@ void reload() {
   log::line(log::Level::info, "policy followed: {} rules, keyring {}",
             fresh.policy().rules().size(), files->keyring_differs ? "changed" : "unchanged");
   files->source = std::move(source);
+  named.store(true);
   files->keyring_differs = false;
   files->failure.clear();
   install(std::move(*read));
@@ -300,6 +303,8 @@ ActiveRule* rule_numbered(uint64_t number) {
 }
 
 uint32_t generation() { return installed.load(); }
+
+bool is_named() { return named.load(std::memory_order_relaxed); }
 
 bool is_in_use() { return in_use.load(std::memory_order_relaxed) != nullptr; }
 

@@ -36,6 +36,9 @@ ActiveRule* rule_numbered(uint64_t number);
 // Whether anybody has asked for it yet.
 bool is_in_use();
 
+// Whether there is one: somebody named it, or /etc/gaiter has one. After current().
+bool is_named();
+
 // Looks whether the files have changed, if that is due, and follows. Not for the
 // data path; may read files and allocate. Call without a Use.
 void follow();

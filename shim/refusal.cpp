@@ -173,6 +173,14 @@ void log_blocked(const ActiveRule* rule, int fd, const sockaddr* remote, const c
             local_end(fd).text, remote_end(remote).text, quoted(why));
 }
 
+void log_shared(const ActiveRule* rule, int fd, const sockaddr* remote, const char* why,
+                const char* advice) {
+  log::line(log::Level::warning,
+            "refused rule={} local={} remote={} cause=shared errno=EACCES reason={} advice={}",
+            rule != nullptr ? rule->rule().name : "-", local_end(fd).text, remote_end(remote).text,
+            quoted(why), quoted(advice));
+}
+
 void log_secured(const Connection& connection, int fd, const engine::Summary& summary,
                  int64_t nanoseconds) {
   if (!log::wanted(log::Level::info)) return;

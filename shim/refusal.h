@@ -31,6 +31,9 @@ void report_observed(ActiveRule& rule, int fd, const sockaddr* remote);
 void log_clear(const ActiveRule& rule, int fd, const sockaddr* remote, const std::string& reason);
 // It was ended because its rule has changed.
 void log_drained(const Connection& connection, int fd);
+// Others may hold the socket, and write there in clear.
+void log_shared(const ActiveRule* rule, int fd, const sockaddr* remote, const char* why,
+                const char* advice);
 void log_blocked(const ActiveRule* rule, int fd, const sockaddr* remote, const char* why);
 void log_secured(const Connection& connection, int fd, const engine::Summary& summary,
                  int64_t nanoseconds);

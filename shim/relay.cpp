@@ -11,8 +11,8 @@
 #include "shim/connection.h"
 #include "shim/fd_table.h"
 #include "shim/log.h"
-#include "shim/memory.h"
 #include "shim/orphan.h"
+#include "shim/passed_descriptors.h"
 #include "shim/process.h"
 #include "shim/real.h"
 #include "shim/relay_end.h"
@@ -129,35 +129,19 @@ void relay_inherited() {
 }
 
 bool relay_passed(const msghdr& message) {
-  if (message.msg_controllen == 0 || message.msg_controllen > INT_MAX ||
-      !memory::can_read(message.msg_control, message.msg_controllen)) {
-    return true;  // the kernel will not take it either
-  }
-  const auto* const end = static_cast<const uint8_t*>(message.msg_control) + message.msg_controllen;
-  for (cmsghdr* part = CMSG_FIRSTHDR(&message); part != nullptr;
-       part = CMSG_NXTHDR(const_cast<msghdr*>(&message), part)) {
-    const auto room = static_cast<size_t>(end - reinterpret_cast<const uint8_t*>(part));
-    if (part->cmsg_len < CMSG_LEN(0) || part->cmsg_len > room) return true;
-    if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
-    const size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-    for (size_t i = 0; i < count; ++i) {
-      int fd;
-      std::memcpy(&fd, CMSG_DATA(part) + i * sizeof fd, sizeof fd);
-      if (!fd_table::has(fd)) continue;
-      const SlotRef slot = fd_table::find(fd);
-      const Connection* const connection = as_connection(slot);
-      if (connection == nullptr || !connection->is_protected()) continue;
-      if (!process::memory_is_borrowed() && move_to_relay(fd) == 0) continue;
-      log::line(
-          log::Level::warning,
-          "refused cause=local errno=EACCES reason=\"no relay for descriptor {}, which was to "
-          "be passed on: {}\" advice=\"may the program fork (RLIMIT_NPROC)? else restart it "
-          "after a change of policy\"",
-          fd, std::strerror(errno));
-      return false;
-    }
-  }
-  return true;
+  return for_each_passed(message, [](int fd) {
+    if (!fd_table::has(fd)) return true;
+    const SlotRef slot = fd_table::find(fd);
+    const Connection* const connection = as_connection(slot);
+    if (connection == nullptr || !connection->is_protected()) return true;
+    if (!process::memory_is_borrowed() && move_to_relay(fd) == 0) return true;
+    log::line(log::Level::warning,
+              "refused cause=local errno=EACCES reason=\"no relay for descriptor {}, which was to "
+              "be passed on: {}\" advice=\"may the program fork (RLIMIT_NPROC)? else restart it "
+              "after a change of policy\"",
+              fd, std::strerror(errno));
+    return false;
+  });
 }
 
 void relay_before_identity(int fd) {

@@ -53,7 +53,7 @@ void Holder::begin(Kind what) {
   seen = State{};
   clear = ClearText{};
   returns_to_fresh = is_clear = is_observed = is_foreign = passed = false;
-  is_shared = others_may_connect = false;
+  is_shared = others_may_connect = travels = false;
   asking = nullptr;
   keeps_desk = false;
   outbox_is_warm = inbox_is_warm = outbox_was_used = inbox_was_used = false;

@@ -15,6 +15,7 @@
 #include "shim/new_process.h"
 #include "shim/process.h"
 #include "shim/real.h"
+#include "shim/travels.h"
 
 namespace gaiter::shim {
 
@@ -28,6 +29,7 @@ namespace {
   log::start();
   core::start();
   exec_environment::start();
+  travels::start();
   pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
   awaited::start();
   adopt_inherited();
