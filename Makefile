@@ -15,7 +15,8 @@ LANGUAGE_PACKAGES = cargo default-jdk-headless erlang-base gawk gfortran ghc gna
   guile-3.0 libboost-dev libghc-network-dev librust-tokio-dev lua-socket lua5.4 nodejs \
   ocaml-nox perl php-cli ruby rustc sbcl tcl
 DAEMON_PACKAGES = amqp-tools apache2-bin distcc dovecot-imapd ejabberd exim4-daemon-light git haproxy \
-  inetutils-inetd inetutils-telnet inetutils-telnetd iperf3 ldap-utils libjetty9-java lighttpd \
+  inetutils-inetd inetutils-telnet inetutils-telnetd iperf3 ldap-utils lftp libjetty9-java lighttpd \
+  links2 \
   mariadb-client-core mariadb-server-core mosquitto mosquitto-clients rsync slapd tomcat10-common \
   vsftpd $(UNPACKED_NEED)
 # Those that exclude one of the above, or would start as the system's own, are unpacked below build/,
@@ -211,6 +212,8 @@ $B/tests/fuzz_%: $B/obj/tests/fuzz_%.o $B/obj/tests/fuzz_driver.o $(CORE_OBJECTS
 	@mkdir -p $(@D)
 	$(say) link $@
 	$(Q)$(LINK_TEST) $(LIBS)
+
+$B/tests/fuzz_dns_answer: $B/obj/shim/dns_answer.o
 
 # Not traced itself.
 $B/obj/tests/fuzz_driver.o: override COVERAGE =

@@ -7,11 +7,11 @@
 namespace gaiter::engine {
 
 enum class Cause {
-  untrusted,    // no chain to a trusted CA
-  wrong_name,   // the certificate is for somebody else
+  untrusted,       // no chain to a trusted CA
+  wrong_name,      // the certificate is for somebody else
   ambiguous_name,  // several names may be meant, and the certificate is not for all of them
-  not_allowed,  // any other refusal of the peer's certificate
-  expired,      // or not yet valid
+  not_allowed,     // any other refusal of the peer's certificate
+  expired,         // or not yet valid
   revoked,
   no_certificate,  // the peer sent none where one is required
   not_tls,         // the first bytes are no TLS record

@@ -61,8 +61,8 @@ class Handshake {
   // must have; an IP address literal is verified as one and not sent as SNI.
   // `session_key` (client): sessions are resumed only for an equal key, within
   // the context; name it after the peer ("redis.internal 10.0.0.5:6379").
-  static std::unique_ptr<Handshake> start(std::shared_ptr<const Context> context,
-                                          ExpectedPeer peer, std::string session_key);
+  static std::unique_ptr<Handshake> start(std::shared_ptr<const Context> context, ExpectedPeer peer,
+                                          std::string session_key);
   virtual ~Handshake() = default;
 
   // Server, before the first advance(): a client whose certificate is missing or not

@@ -86,8 +86,7 @@ bool require_name(SSL* ssl, const ServerName& name) {
 bool has_name(const X509* certificate, const ServerName& name) {
   if (!can_be_verified(name)) return false;
   auto* const shown = const_cast<X509*>(certificate);  // OpenSSL fills in what it has parsed
-  if (name.kind == ServerName::Kind::ip)
-    return X509_check_ip_asc(shown, name.text.c_str(), 0) == 1;
+  if (name.kind == ServerName::Kind::ip) return X509_check_ip_asc(shown, name.text.c_str(), 0) == 1;
   return X509_check_host(shown, name.text.data(), name.text.size(), name_flags, nullptr) == 1;
 }
 

@@ -10,6 +10,7 @@
 #include "shim/awaited.h"
 #include "shim/call_wait.h"
 #include "shim/decision.h"
+#include "shim/dns_sockets.h"
 #include "shim/epoll_set.h"
 #include "shim/expected_names.h"
 #include "shim/hooks.h"
@@ -221,6 +222,7 @@ int hook_connect(int fd, const sockaddr* given, socklen_t length) {
   // Once: another thread may write there while we decide.
   std::memcpy(&remote.storage, given, length);
   const sockaddr* const address = remote.get();
+  dns_sockets::note_destination(fd, address, length);
   SlotRef slot = fd_table::find(fd);
   Connection* connection = as_connection(slot);
   if (connection != nullptr && connection->is_protected()) {

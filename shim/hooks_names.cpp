@@ -1,4 +1,5 @@
 // Hooks: name look-ups, only observed.
+#include "shim/a_labels.h"
 #include "shim/decision.h"
 #include "shim/hooks.h"
 #include "shim/names.h"
@@ -25,9 +26,14 @@ void observe(const char* name, const hostent* entry) {
   }
 }
 
-void observe(const char* name, const addrinfo* found) {
+// With AI_IDN libc has made another name of one beyond ASCII, by the locale.
+void observe(const char* name, const addrinfo* hints, const addrinfo* found) {
   if (!observes()) return;
   const int saved_errno = errno;
+  NameText converted;
+  if (hints != nullptr && (hints->ai_flags & AI_IDN) != 0 && !is_ascii(name) &&
+      looked_up(name, converted))
+    name = converted;
   for (; found != nullptr; found = found->ai_next)
     names::remember(name, found->ai_addr, found->ai_addr);
   errno = saved_errno;
@@ -41,7 +47,7 @@ using namespace gaiter::shim;
 int hook_getaddrinfo(const char* node, const char* service, const addrinfo* hints,
                      addrinfo** results) {
   const int result = real::getaddrinfo(node, service, hints, results);
-  if (result == 0 && node != nullptr && results != nullptr) observe(node, *results);
+  if (result == 0 && node != nullptr && results != nullptr) observe(node, hints, *results);
   return result;
 }
 
@@ -88,6 +94,7 @@ int hook_getaddrinfo_a(int mode, gaicb** requests, int count, sigevent* event) {
 
 int hook_gai_error(gaicb* request) {
   const int result = real::gai_error(request);
-  if (result == 0 && request->ar_name != nullptr) observe(request->ar_name, request->ar_result);
+  if (result == 0 && request->ar_name != nullptr)
+    observe(request->ar_name, request->ar_request, request->ar_result);
   return result;
 }

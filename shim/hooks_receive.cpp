@@ -3,6 +3,7 @@
 
 #include "shim/adoption.h"
 #include "shim/clock.h"
+#include "shim/dns_sockets.h"
 #include "shim/hooks.h"
 #include "shim/process.h"
 
@@ -70,13 +71,13 @@ ssize_t take_message(int fd, Connection& connection, msghdr* message, int flags)
 
 // Messages bring descriptors (unix(7)).
 ssize_t receive_foreign(int fd, msghdr* message, int flags) {
-  const ssize_t got = real::recvmsg(fd, message, flags);
+  const ssize_t got = dns_sockets::recvmsg(fd, message, flags);
   if (got >= 0 && message->msg_controllen != 0) adopt_received(*message, flags);
   return got;
 }
 
 int receive_foreign(int fd, mmsghdr* messages, unsigned count, int flags, timespec* timeout) {
-  const int got = real::recvmmsg(fd, messages, count, flags, timeout);
+  const int got = dns_sockets::recvmmsg(fd, messages, count, flags, timeout);
   for (int i = 0; i < got; ++i) {
     if (messages[i].msg_hdr.msg_controllen != 0) adopt_received(messages[i].msg_hdr, flags);
   }
@@ -87,7 +88,7 @@ int receive_foreign(int fd, mmsghdr* messages, unsigned count, int flags, timesp
 [[gnu::noinline]] ssize_t read_ours(int fd, void* buffer, size_t length) {
   const Traffic connection(fd);
   if (connection.is_refused()) return -1;
-  if (!connection) return real::read(fd, buffer, length);
+  if (!connection) return dns_sockets::read(fd, buffer, length);
   return length == 0 ? 0 : take(fd, *connection, buffer, length, 0);
 }
 
@@ -98,25 +99,25 @@ using namespace gaiter::shim;
 
 ssize_t hook_read(int fd, void* buffer, size_t length) {
   if (!fd_table::has(fd)) [[likely]]
-    return real::read(fd, buffer, length);
+    return dns_sockets::read(fd, buffer, length);
   return read_ours(fd, buffer, length);
 }
 HOOK_ALIAS(__read, read)
 
 ssize_t hook_recv(int fd, void* buffer, size_t length, int flags) {
   if (!fd_table::has(fd)) [[likely]]
-    return real::recv(fd, buffer, length, flags);
+    return dns_sockets::recv(fd, buffer, length, flags);
   return hook_recvfrom(fd, buffer, length, flags, nullptr, nullptr);
 }
 
 ssize_t hook_recvfrom(int fd, void* buffer, size_t length, int flags, sockaddr* from,
                       socklen_t* from_length) {
   if (!fd_table::has(fd)) [[likely]]
-    return real::recvfrom(fd, buffer, length, flags, from, from_length);
+    return dns_sockets::recvfrom(fd, buffer, length, flags, from, from_length);
   const Traffic connection(fd);
   if (connection.is_refused()) return -1;
   if (!connection || (flags & MSG_ERRQUEUE) != 0)
-    return real::recvfrom(fd, buffer, length, flags, from, from_length);
+    return dns_sockets::recvfrom(fd, buffer, length, flags, from, from_length);
   const ssize_t got = length != 0 ? take(fd, *connection, buffer, length, flags)
                                   : take_nothing(fd, *connection, flags);
   // TCP tells no address, after the data: its length, which must be sound.

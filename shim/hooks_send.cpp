@@ -4,6 +4,7 @@
 
 #include "shim/adoption.h"
 #include "shim/decision.h"
+#include "shim/dns_sockets.h"
 #include "shim/hooks.h"
 #include "shim/tcp.h"
 
@@ -79,6 +80,13 @@ int pass_messages(int fd, mmsghdr* messages, unsigned count, int flags) {
   return sent;
 }
 
+void note_destination(int fd, const msghdr* message) {
+  if (memory::can_read(message) && message->msg_name != nullptr &&
+      memory::can_read(message->msg_name, message->msg_namelen))
+    dns_sockets::note_destination(fd, static_cast<const sockaddr*>(message->msg_name),
+                                  message->msg_namelen);
+}
+
 // Apart, so that the way to a foreign descriptor needs no stack of its own.
 [[gnu::noinline]] ssize_t write_ours(int fd, const void* buffer, size_t length) {
   const Traffic connection(fd);
@@ -107,6 +115,8 @@ HOOK_ALIAS(__send, send)
 
 ssize_t hook_sendto(int fd, const void* buffer, size_t length, int flags, const sockaddr* to,
                     socklen_t to_length) {
+  if (to != nullptr && memory::can_read(to, to_length))
+    dns_sockets::note_destination(fd, to, to_length);
   if (is_foreign(fd, flags)) [[likely]]
     return real::sendto(fd, buffer, length, flags, to, to_length);
   const Traffic connection(fd);
@@ -148,6 +158,7 @@ ssize_t hook_pwritev64v2(int fd, const iovec* iov, int count, off64_t offset, in
 }
 
 ssize_t hook_sendmsg(int fd, const msghdr* message, int flags) {
+  note_destination(fd, message);
   const Traffic connection(fd);
   if (!connection) {
     if (is_fast_open(fd, flags)) return fail_with(EOPNOTSUPP);
@@ -159,6 +170,7 @@ ssize_t hook_sendmsg(int fd, const msghdr* message, int flags) {
 
 int hook_sendmmsg(int fd, mmsghdr* messages, unsigned count, int flags) {
   count = std::min<unsigned>(count, IOV_MAX);  // as the kernel: UIO_MAXIOV
+  if (count != 0 && memory::can_read(messages)) note_destination(fd, &messages->msg_hdr);
   const Traffic connection(fd);
   if (!connection) {
     if (is_fast_open(fd, flags)) return fail_with(EOPNOTSUPP);

@@ -32,7 +32,6 @@ using EntryOffset = uint32_t;
 
 class NameRecord {
  public:
-  static constexpr size_t longest_name = 253;  // RFC 1035 2.3.4, as text
   static constexpr size_t least_size = 64 * 1024;
 
   struct Entry {
@@ -51,8 +50,8 @@ class NameRecord {
   // How many bytes from the start were ever written.
   size_t used() const;
 
-  // Remembers that `name`, no longer than longest_name, led to `host` for the service at
-  // `port`. 0 without room. Never allocates.
+  // Remembers that `name`, no longer than longest_name (a_labels.h), led to `host` for the service
+  // at `port`. 0 without room. Never allocates.
   EntryOffset add(const HostBytes& host, uint16_t port, std::string_view name,
                   uint64_t order) const;
 

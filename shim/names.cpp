@@ -10,6 +10,7 @@
 #include <cstring>
 #include <utility>
 
+#include "shim/a_labels.h"
 #include "shim/address_memory.h"
 #include "shim/name_record.h"
 #include "shim/process.h"
@@ -122,20 +123,18 @@ bool is_number(const char* name) {
   return inet_pton(AF_INET6, text, &v6) == 1;
 }
 
-// In lower case and without the root's dot, RFC 1034 3.1; empty if it is no name.
+// As A-labels, in lower case and without the root's dot, RFC 1034 3.1; empty if it is no name.
 struct Name {
-  explicit Name(const char* name) {
-    size_t all = std::strlen(name);
-    while (all != 0 && name[all - 1] == '.') --all;
-    if (all > NameRecord::longest_name) return;
-    for (size_t i = 0; i < all; ++i)
-      text[i] = static_cast<char>(name[i] >= 'A' && name[i] <= 'Z' ? name[i] + 32 : name[i]);
-    text[all] = '\0';
-    length = is_number(text) ? 0 : all;
+  explicit Name(std::string_view name) {
+    while (name.ends_with('.')) name.remove_suffix(1);
+    length = to_a_labels(name, text);
+    for (size_t i = 0; i < length; ++i)
+      text[i] = static_cast<char>(text[i] >= 'A' && text[i] <= 'Z' ? text[i] + 32 : text[i]);
+    if (length != 0 && is_number(text)) length = 0;
   }
   std::string_view view() const { return {text, length}; }
 
-  char text[NameRecord::longest_name + 1];
+  NameText text;
   size_t length = 0;
 };
 

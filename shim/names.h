@@ -17,7 +17,7 @@
 
 namespace gaiter::shim::names {
 
-// Remembers that `name` led to `address`, for the service of its port, or for any if that is
+// Remembers that `name`, in ASCII or UTF-8, led to `address`, for the service of its port, or for any if that is
 // 0. A number, as inet_aton(3) and inet_pton(3) read it, is no name. `memory` is where the
 // program has the address (ai_addr); nullptr = it is not known. Never allocates.
 void remember(const char* name, const sockaddr* address, const void* memory = nullptr);
