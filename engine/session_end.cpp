@@ -49,8 +49,8 @@ bool set_session_end(SSL_SESSION* session, std::time_t end) {
   Stored stored{format};
   auto rest = static_cast<uint64_t>(std::max<std::time_t>(end, 0));
   for (size_t i = stored.size(); --i != 0; rest >>= 8) stored[i] = static_cast<uint8_t>(rest);
-  // OpenSSL counts from the session's own time.
-  const long left = std::max(static_cast<long>(end) - SSL_SESSION_get_time(session), 0L);
+  // OpenSSL counts from the session's own time, and makes no ticket of one that lasts no time.
+  const long left = std::max(static_cast<long>(end) - SSL_SESSION_get_time(session), 1L);
   SSL_SESSION_set_timeout(session, std::min(left, SSL_SESSION_get_timeout(session)));
   return SSL_SESSION_set1_ticket_appdata(session, stored.data(), stored.size()) == 1;
 }
