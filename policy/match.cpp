@@ -32,6 +32,28 @@ bool read_end(const sockaddr& from, Point::End& end) {
   return true;
 }
 
+constexpr Address loopback4{0, 0xffff'7f00'0001};
+constexpr Address loopback6{0, 1};
+
+bool is_ipv4(const Address& address) {
+  return all_ipv4.first <= address && address <= all_ipv4.last;
+}
+
+// Who connects to no address at all reaches this host (tcp_v4_connect and tcp_v6_connect of
+// Linux 6.1): by 0.0.0.0, mapped too, the address that the socket is bound to, or 127.0.0.1; by ::
+// the loopback address of its kind.
+void complete_destination(const sockaddr& remote, const Point::End& local, Point::End& end) {
+  if (end.address_is != Known::unknown) return;
+  const bool is_bound = local.address_is == Known::exact;
+  if (is_ipv4(end.address)) {
+    end.address = is_bound && is_ipv4(local.address) ? local.address : loopback4;
+  } else {
+    const bool is_mapped = is_bound && remote.sa_family == AF_INET6 && is_ipv4(local.address);
+    end.address = is_mapped ? loopback4 : loopback6;
+  }
+  end.address_is = Known::exact;
+}
+
 template <class Range, class Value>
 bool holds(const std::vector<Range>& ranges, Known known, const Value& value) {
   if (ranges.empty() || known == Known::any) return true;
@@ -64,6 +86,8 @@ std::optional<Point> Point::of(const Subject& subject) {
   if (subject.local != nullptr && !read_end(*subject.local, point.local)) return {};
   if (subject.remote != nullptr) {
     if (!read_end(*subject.remote, point.remote)) return {};
+    if (subject.direction == Direction::outbound)
+      complete_destination(*subject.remote, point.local, point.remote);
     return point;
   }
   point.remote.address_is = point.remote.port_is = Known::any;

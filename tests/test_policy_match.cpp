@@ -1,6 +1,7 @@
 // Which rule matches: order, ranges, unknown ends, and against a naive loop.
 #include "policy/match.h"
 
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/un.h>
 
@@ -131,13 +132,43 @@ void ten_thousand_rules_as_text(void**) {
   assert_int_equal(policy.match({Direction::outbound, nullptr, v4(77).get()})->line, 78);
 }
 
+Address at(const char* text, uint16_t port) {
+  Address address = v6(port);
+  auto* const six = reinterpret_cast<sockaddr_in6*>(&address.storage);
+  if (inet_pton(AF_INET6, text, &six->sin6_addr) == 1) return address;
+  address = v4(port);
+  auto* const four = reinterpret_cast<sockaddr_in*>(&address.storage);
+  assert_int_equal(inet_pton(AF_INET, text, &four->sin_addr), 1);
+  return address;
+}
+
+// Where a connect to no address leads.
+void no_address_is_this_host(void**) {
+  const Policy policy = load(
+      "rules = ( { name = \"four\"; direction = \"outbound\"; remote = \"127.0.0.1\"; },"
+      "          { name = \"six\"; direction = \"outbound\"; remote = \"::1\"; },"
+      "          { name = \"bound\"; direction = \"outbound\"; remote = \"10.1.2.3\"; } );");
+  const auto reached = [&](const char* local, const char* remote) -> std::string {
+    const Rule* const rule =
+        policy.match({Direction::outbound, at(local, 5000).get(), at(remote, 80).get()});
+    return rule != nullptr ? rule->name : "";
+  };
+  assert_string_equal(reached("0.0.0.0", "0.0.0.0").c_str(), "four");
+  assert_string_equal(reached("::", "::ffff:0.0.0.0").c_str(), "four");
+  assert_string_equal(reached("::", "::").c_str(), "six");
+  assert_string_equal(reached("2001:db8::1", "::").c_str(), "six");
+  assert_string_equal(reached("::ffff:10.1.2.3", "::").c_str(), "four");
+  assert_string_equal(reached("10.1.2.3", "0.0.0.0").c_str(), "bound");
+  assert_string_equal(reached("::ffff:10.1.2.3", "::ffff:0.0.0.0").c_str(), "bound");
+  assert_string_equal(reached("0.0.0.0", "192.0.2.1").c_str(), "");
+}
+
 }  // namespace
 
 int main() {
   const CMUnitTest tests[] = {
-      cmocka_unit_test(first_match_wins),
-      cmocka_unit_test(unknown_ends_and_families),
-      cmocka_unit_test(survives_moves_and_copies),
+      cmocka_unit_test(first_match_wins),           cmocka_unit_test(unknown_ends_and_families),
+      cmocka_unit_test(no_address_is_this_host),    cmocka_unit_test(survives_moves_and_copies),
       cmocka_unit_test(ten_thousand_rules_as_text),
   };
   return cmocka_run_group_tests(tests, nullptr, nullptr);
