@@ -177,12 +177,34 @@ void export_listen(const std::vector<std::string>& ports) {
   }
 }
 
+// The runtime of a sanitizer must be the first of all preloads, and calls the next.
+bool is_sanitizer(std::string_view entry) {
+  const std::string_view file = entry.substr(entry.rfind('/') + 1);
+  return std::ranges::any_of(
+      std::initializer_list<std::string_view>{"asan", "tsan", "lsan", "ubsan", "hwasan", "msan"},
+      [&](std::string_view runtime) {
+        return file.starts_with(fmt::format("lib{}.so", runtime)) ||
+               file.starts_with(fmt::format("libclang_rt.{}", runtime));
+      });
+}
+
+// Before all others, whose functions would else be called in place of Gaiter's; they keep their
+// order behind it.
 void export_preload(const std::string& library) {
-  const char* before = getenv("LD_PRELOAD");
-  std::string preload = library;
+  const char* const before = getenv("LD_PRELOAD");
+  std::string first, later;
   // Entries are parted by spaces or colons; the loader loads one named twice once.
-  if (before != nullptr && *before != '\0') preload += fmt::format(":{}", before);
-  setenv("LD_PRELOAD", preload.c_str(), 1);
+  std::string_view rest = before != nullptr ? before : "";
+  while (!rest.empty()) {
+    const std::string_view entry = rest.substr(0, rest.find_first_of(": "));
+    rest.remove_prefix(std::min(rest.size(), entry.size() + 1));
+    if (entry.empty()) continue;
+    if (is_sanitizer(entry))
+      first += fmt::format("{}:", entry);
+    else
+      later += fmt::format(":{}", entry);
+  }
+  setenv("LD_PRELOAD", (first + library + later).c_str(), 1);
 }
 
 // Everything up to the exec. Returns the path to execute.

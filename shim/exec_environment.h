@@ -1,5 +1,6 @@
 // The environment as the process was started with: a program that cleans its own
-// does not thereby take the protection off itself, nor off its children.
+// does not thereby take the protection off itself, nor off its children. Nor does one
+// that puts another library before Gaiter into LD_PRELOAD (preload_order.h).
 #pragma once
 
 #include <cstddef>
@@ -14,14 +15,20 @@ void start();
 // secure-execution mode. Before start() the environment itself is asked.
 const char* value_at_start(const char* name);
 
-// How many pointers complete() needs for `environment`, with the closing nullptr;
-// 0 if nothing is missing and `environment` can be used as it is. `relayed`: see
-// RelayEnd::write_environment(), or nullptr.
-size_t size_needed(char* const* environment, const char* relayed);
+// How many bytes write_preload() needs; 0 if LD_PRELOAD in `environment` is right as it is.
+size_t preload_room(char* const* environment);
+// "LD_PRELOAD=..." as the new image must have it, in `room`, which it returns; nullptr for
+// no room: nothing is to be changed.
+char* write_preload(char* const* environment, char* room);
 
-// Fills `out` with `environment`, what it lacks, and `relayed`. No allocation: for use
-// between vfork and exec.
-void complete(char* const* environment, char* relayed, char** out);
+// How many pointers complete() needs for `environment`, with the closing nullptr;
+// 0 if nothing is missing and `environment` can be used as it is. `preload` is from
+// write_preload(), `relayed` from RelayEnd::write_environment(); both may be nullptr.
+size_t size_needed(char* const* environment, const char* preload, const char* relayed);
+
+// Fills `out` with `environment`, what it lacks, `preload` and `relayed`. No allocation: for
+// use between vfork and exec.
+void complete(char* const* environment, char* preload, char* relayed, char** out);
 
 // Fills `out`, which has room for count(environment) pointers, with all of it but LD_PRELOAD.
 size_t count(char* const* environment);  // with the closing nullptr

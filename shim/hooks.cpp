@@ -4,16 +4,23 @@
 #include <cstdlib>
 
 #include "shim/adoption.h"
+#include "shim/behind.h"
 
 namespace gaiter::shim {
 
 Traffic::Traffic(int fd) : Protected(fd) {
-  Connection* const fresh = *this ? nullptr : watched();
-  if (fresh == nullptr || !fresh->travels()) return;
-  const int error = meet_traveller(fd, *fresh);
-  if (error == 0) return;
-  errno = error;
-  is_refused_ = true;
+  Connection* const socket = watched();
+  if (socket == nullptr) return;
+  const State state = socket->state();
+  if (state != State::fresh && state != State::connecting) return;
+  if (behind::refuses_dialogue()) {
+    is_refused_ = true;
+  } else if (state == State::fresh && socket->travels()) {
+    const int error = meet_traveller(fd, *socket);
+    if (error != 0) errno = error;
+    is_refused_ = error != 0;
+  }
+  if (is_refused_) leave_alone();
 }
 
 ssize_t total_length(const iovec* iov, size_t count) {

@@ -51,6 +51,7 @@ class Protected {
  protected:
   // Also a watched socket that is clear.
   Connection* watched() const { return as_connection(slot_); }
+  void leave_alone() { connection_ = nullptr; }
 
  private:
   SlotRef slot_;
@@ -60,8 +61,9 @@ class Protected {
 // A filter on system calls is about to be set (hooks_privilege.cpp).
 void prepare_for_filter();
 
-// The same, for a call that moves bytes: one on a socket that another process may have connected
-// (adoption.h) is refused, with errno, unless it turns out to be clear.
+// The same as Protected, for a call that moves bytes. One on a socket that another process may have
+// connected (adoption.h) is refused, with errno, unless it turns out to be clear; so is another
+// library's on one that is not connected yet (behind.h). What is refused counts as not protected.
 class Traffic : public Protected {
  public:
   explicit Traffic(int fd);

@@ -8,11 +8,13 @@
 
 #include "shim/adoption.h"
 #include "shim/awaited.h"
+#include "shim/behind.h"
 #include "shim/call_wait.h"
 #include "shim/decision.h"
 #include "shim/dns_sockets.h"
 #include "shim/epoll_set.h"
 #include "shim/expected_names.h"
+#include "shim/front.h"
 #include "shim/hooks.h"
 #include "shim/in_clear.h"
 #include "shim/listeners.h"
@@ -66,6 +68,31 @@ int connect_observed(int fd, const sockaddr* address, socklen_t length, ActiveRu
   return result;
 }
 
+// Whether the next connect, which is not libc's, has put something else under the number, or
+// has connected what it says that it has not.
+bool is_turned(int fd, const Connection& connection, int result) {
+  if (!fd_table::leads_to(fd, connection)) return true;
+  if (result == 0 || errno == EINPROGRESS || errno == EINTR) return false;
+  const int saved_errno = errno;
+  Address present;
+  socklen_t length = sizeof present.storage;
+  const bool connected = real::getpeername(fd, present.get(), &length) == 0;
+  errno = saved_errno;
+  return connected;
+}
+
+// Whatever is under the number now, not one byte may go there.
+int refuse_turned(int fd, ActiveRule& rule) {
+  const SlotRef slot = fd_table::find(fd);
+  Connection* const present = as_connection(slot);
+  if (present != nullptr) {
+    present->turn_away(fd, &rule, EACCES);
+  } else if (!take_charge(fd, Connection::make_refused(EACCES))) {
+    hook_close(fd);
+  }
+  return fail_with(EACCES);
+}
+
 // `memory`: where the program has `address`.
 int connect_protected(int fd, const sockaddr* address, socklen_t length, const void* memory,
                       Connection& connection, ActiveRule& rule) {
@@ -83,9 +110,15 @@ int connect_protected(int fd, const sockaddr* address, socklen_t length, const v
   connection.hide_from_exec();
   int result = -1;
   if (epoll_adopt(connection)) {
+    const behind::Call call;
     result = real::connect(fd, address, length);
+    if (call.was_refused()) return refuse_turned(fd, rule);
   } else {
     errno = EACCES;
+  }
+  if (behind::turns_sockets() && is_turned(fd, connection, result)) {
+    behind::log_turned();
+    return refuse_turned(fd, rule);
   }
   if (result != 0) {
     const int error = errno;
@@ -200,6 +233,10 @@ using namespace gaiter::shim;
 int hook_socket(int domain, int type, int protocol) {
   const int fd = real::socket(domain, type, protocol);
   if (fd < 0 || !makes_tcp(domain, type, protocol)) return fd;
+  if (front::refuses() || behind::refuses_dialogue()) {
+    real::close(fd);
+    return fail_with(EACCES);
+  }
   const int saved_errno = errno;
   // In borrowed memory the table is another's: connect(2) will see.
   if (concerned(gaiter::policy::Direction::outbound) && !process::memory_is_borrowed()) {
@@ -238,6 +275,7 @@ int hook_connect(int fd, const sockaddr* given, socklen_t length) {
       !concerned(gaiter::policy::Direction::outbound) || (connection == nullptr && !is_tcp(fd))) {
     return real::connect(fd, address, length);
   }
+  if (front::refuses() || behind::refuses_dialogue()) return -1;
   Address local;
   local.storage.ss_family = address->sa_family;
   local_address(fd, local);
@@ -282,6 +320,7 @@ HOOK_ALIAS(__connect, connect)
 int hook_accept4(int fd, sockaddr* address, socklen_t* length, int flags) {
   if (!concerned(gaiter::policy::Direction::inbound))
     return real::accept4(fd, address, length, flags);
+  if (front::refuses() && is_tcp(fd)) return fail_with(EACCES);
   Address remote;
   socklen_t remote_length = sizeof remote.storage;
   const int accepted = real::accept4(fd, remote.get(), &remote_length, flags | SOCK_CLOEXEC);
@@ -310,6 +349,7 @@ int hook_listen(int fd, int backlog) {
   }
   Address local;
   const bool is_internet = local_address(fd, local);
+  if (is_internet && front::refuses()) return -1;
   bool is_unmatched = is_internet;
   if (concerned(gaiter::policy::Direction::inbound) && is_internet) {
     const Decision decision = decide(gaiter::policy::Direction::inbound, local.get(), nullptr);

@@ -19,9 +19,13 @@
 #define COMPLETE_ENVIRONMENT(environment)                                                   \
   char told[RelayEnd::environment_size];                                                    \
   char* const relayed = RelayEnd::write_environment(told);                                  \
-  if (const size_t size = exec_environment::size_needed(environment, relayed); size != 0) { \
+  const size_t preload_room = exec_environment::preload_room(environment);                  \
+  char* const preload = exec_environment::write_preload(                                    \
+      environment, preload_room != 0 ? static_cast<char*>(alloca(preload_room)) : nullptr); \
+  if (const size_t size = exec_environment::size_needed(environment, preload, relayed);     \
+      size != 0) {                                                                          \
     auto** const completed = static_cast<char**>(alloca(size * sizeof(char*)));             \
-    exec_environment::complete(environment, relayed, completed);                            \
+    exec_environment::complete(environment, preload, relayed, completed);                   \
     environment = completed;                                                                \
   }
 

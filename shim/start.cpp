@@ -7,6 +7,7 @@
 #include "shim/core.h"
 #include "shim/exec_environment.h"
 #include "shim/fd_table.h"
+#include "shim/front.h"
 #include "shim/inherited.h"
 #include "shim/live.h"
 #include "shim/log.h"
@@ -29,6 +30,7 @@ namespace {
   log::start();
   core::start();
   exec_environment::start();
+  front::start();
   travels::start();
   pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
   awaited::start();

@@ -114,7 +114,13 @@ def test_inner_run_replaces_what_the_outer_said(keyring):
 
 def test_other_preloads_are_kept(protected):
     result = protected("--", ENV, LD_PRELOAD="libm.so.6 libdl.so.2")
-    assert result.variable("LD_PRELOAD") == f"{library()}:libm.so.6 libdl.so.2"
+    assert result.variable("LD_PRELOAD") == f"{library()}:libm.so.6:libdl.so.2"
+
+
+def test_a_sanitizers_runtime_stays_first(protected):
+    """It must be, and calls the next."""
+    result = protected("--", ENV, LD_PRELOAD="libm.so.6 /nowhere/libasan.so.8")
+    assert result.variable("LD_PRELOAD") == f"/nowhere/libasan.so.8:{library()}:libm.so.6"
 
 
 @pytest.mark.parametrize("words", [

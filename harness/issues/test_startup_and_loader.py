@@ -43,8 +43,10 @@ def both_preloaded(client_side, other, order):
 
 
 @pytest.mark.tls_only
-@pytest.mark.parametrize("order", ["before", "after"])
-@pytest.mark.parametrize("other", STACKED)
+@pytest.mark.parametrize("other, order", [
+    (other, order) for other in STACKED for order in ("before", "after")
+    # It has connect: before Gaiter it is refused (harness/security/test_interposers.py).
+    if "fakechroot" not in other or order == "after"])
 def test_preloaded_together(processes, same_as_client, other, order):
     """jemalloc #443, fakechroot #21, libfaketime #130, #365, mimalloc #713: the allocator's start
     met a hook, which looked a function up, which allocated. Several threads' first calls, and
@@ -87,15 +89,14 @@ def test_every_call_is_bound_to_the_library(processes, client_side, program):
     assert not [one for one in bound if one[1] != LIBRARY and one[0] != one[1]]
 
 
-@pytest.mark.parametrize("order", ["before", "after"])
-def test_another_library_counts_the_same_calls(processes, echo, client_side, build, order):
+def test_another_library_counts_the_same_calls(processes, echo, client_side, build):
     """ip2unix 8e10ef2, e75161b: dlopen("libc") for the real functions passed other preloads by."""
     counting = build("counting.c", "-shared", "-fPIC")
     program = ("import socket, sys\n"
                "c = socket.create_connection(('localhost', int(sys.argv[1])))\n"
                "c.sendall(sys.argv[2].encode())\nprint(c.recv(100).decode())\n")
     done = processes.run([peers.PYTHON, "-I", "-c", program, echo.port, SECRET],
-                         environment=both_preloaded(client_side, counting, order))
+                         environment=both_preloaded(client_side, counting, "after"))
     assert done.text == SECRET + "\n"
     assert "counted both" in done.errors
     echo.prove(connections=1)
