@@ -1,5 +1,6 @@
 #include "shim/exec_environment.h"
 
+#include <alloca.h>
 #include <dlfcn.h>
 #include <sys/auxv.h>
 #include <unistd.h>
@@ -134,8 +135,12 @@ void complete(char* const* environment, char* preload, char* relayed, char** out
 
 void complete_own() {
   for (size_t i = 0; i < std::size(kept_names); ++i) {
-    if (kept[i] != nullptr && !has(environ, i))
+    if (kept[i] != nullptr && value_in(environ, kept_names[i]) == nullptr)
       setenv(kept_names[i], kept[i] + std::strlen(kept_names[i]) + 1, 1);
+  }
+  if (const size_t room = preload_room(environ); room != 0) {
+    const char* const entry = write_preload(environ, static_cast<char*>(alloca(room)));
+    setenv(preload_name, entry + sizeof preload_name, 1);
   }
 }
 
