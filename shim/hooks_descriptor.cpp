@@ -8,6 +8,7 @@
 
 #include "shim/epoll_set.h"
 #include "shim/hooks.h"
+#include "shim/kernel_users.h"
 #include "shim/log.h"
 #include "shim/parted_tables.h"
 #include "shim/process.h"
@@ -239,6 +240,7 @@ HOOK_ALIAS(__fcntl, fcntl)
 int hook_fcntl64(int fd, int command, void* argument) { return hook_fcntl(fd, command, argument); }
 
 int hook_ioctl(int fd, unsigned long request, void* argument) {
+  if (kernel_users::refuses_ioctl(request, argument)) return -1;
   if (!fd_table::has(fd)) [[likely]]
     return real::ioctl(fd, request, argument);
   const Protected connection(fd);

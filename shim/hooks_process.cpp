@@ -6,6 +6,7 @@
 #include "shim/core.h"
 #include "shim/decision.h"
 #include "shim/hooks.h"
+#include "shim/kernel_users.h"
 #include "shim/names.h"
 #include "shim/new_process.h"
 #include "shim/parted_tables.h"
@@ -239,6 +240,9 @@ long hook_syscall(long number, long a, long b, long c, long d, long e, long f) {
       const int result = io_submit(pointer<void>(a), b, pointer<void*>(c));
       return result < 0 ? fail_with(-result) : result;
     }
+    case SYS_bpf:
+      if (kernel_users::refuses_bpf(a, pointer<void>(b), static_cast<size_t>(c))) return -1;
+      break;
     case SYS_io_uring_setup:
     case SYS_io_uring_enter:
     case SYS_io_uring_register:

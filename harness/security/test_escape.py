@@ -37,6 +37,7 @@ WAYS = {
     "helper": (["pass ok", "helper connected: y", "helper echoed"], []),
     "fastopen": (["sendto EOPNOTSUPP", "sendmsg EOPNOTSUPP", "sendmmsg EOPNOTSUPP",
                   "syscall EOPNOTSUPP", "option EOPNOTSUPP"], []),
+    "kernel": (["block device EACCES", "multiplexor EACCES", "write echoed"], ["unsupported"] * 2),
     "stream": (["pass ok", "fdopen EACCES"], ["unsupported"]),
 }
 
@@ -138,3 +139,13 @@ def given(processes, client_side, how, port):
     return processes.run([PYTHON, "-I", "-c", GIVER, how, port, SECRET],
                          environment={**environment, "PRELOAD": preload, "CHILD": CHILD,
                                       "PORT": str(port)})
+
+
+def test_a_sockmap_takes_no_protected_connection(processes, relay_to_echo, client_side, program):
+    wire = relay_to_echo(SECRET)
+    done = processes.run([program, "sockmap", wire.port, SECRET],
+                         environment=client_side.environment())
+    if done.text == "no bpf\n":
+        pytest.skip("this kernel lets nobody make a sockmap")
+    assert wire.found() is None
+    assert done.text.splitlines() == ["sockmap EACCES", "write echoed"]

@@ -4,16 +4,22 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/bpf.h>
 #include <linux/close_range.h>
+#include <linux/kcm.h>
+#include <linux/nbd.h>
+#include <linux/sockios.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
@@ -318,6 +324,23 @@ int main(int count, char** arguments) {
     said("sendmmsg", sendmmsg(fd, &one, 1, MSG_FASTOPEN));
     said("syscall", syscall(SYS_sendto, fd, text, piece.iov_len, MSG_FASTOPEN, &to, sizeof to));
     said("option", setsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &yes, sizeof yes));
+  } else if (strcmp(how, "kernel") == 0) {
+    const int fd = connected(), device = open("/dev/null", O_RDWR);
+    struct kcm_attach attach = {.fd = fd};
+    said("block device", ioctl(device, NBD_SET_SOCK, fd));
+    said("multiplexor", ioctl(device, SIOCKCMATTACH, &attach));
+    speak("write", fd);
+  } else if (strcmp(how, "sockmap") == 0) {
+    union bpf_attr map = {.map_type = BPF_MAP_TYPE_SOCKMAP,
+                          .key_size = sizeof(int),
+                          .value_size = sizeof(int),
+                          .max_entries = 1};
+    const int fd = connected(), key = 0;
+    map.map_fd = syscall(SYS_bpf, BPF_MAP_CREATE, &map, sizeof map);
+    if ((int)map.map_fd < 0) return printf("no bpf\n"), 0;
+    union bpf_attr entry = {.map_fd = map.map_fd, .key = (uintptr_t)&key, .value = (uintptr_t)&fd};
+    said("sockmap", syscall(SYS_bpf, BPF_MAP_UPDATE_ELEM, &entry, sizeof entry));
+    speak("write", fd);
   } else if (strcmp(how, "stream") == 0) {
     const int fd = begin();
     said("pass", give(ends[0], fd, 0));
