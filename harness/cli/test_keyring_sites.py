@@ -53,7 +53,7 @@ def test_a_site_is_no_ca_by_being_connected(keyring, certificate, tmp_path):
     keyring("import", "partner", "--usage", "site", certificate("TRUE"))
     other = ["keyring", "--keyring", tmp_path / "other"]
     assert run(*other, "create", "mine").code == 0
-    words = [*other, "connect", "theirs", "--from", tmp_path / "keyring", "--label", "partner"]
+    words = [*other, "connect", "theirs", "--from", tmp_path / "keyring", "--entry", "partner"]
     refused = run(*words, "--usage", "ca")
     assert refused.code == 2 and "is a site there" in refused.err
     assert run(*words).code == 0

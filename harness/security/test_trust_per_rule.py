@@ -8,7 +8,7 @@ import pytest
 from harness.cli.command import run
 from harness.lib import peers
 from harness.lib.keyrings import write_entry, write_ticket_keys
-from harness.lib.peers import VERSIONS
+from harness.lib.peers import VERSIONS, talk
 from harness.lib.pki import HERE, issue
 
 from harness.security.conftest import SECRET, assert_serves_nobody, ended
@@ -101,8 +101,11 @@ def test_a_session_of_one_rule_is_none_of_another(serve, pki, place, ca, server_
 
 
 @pytest.mark.parametrize("trust, said", [("no-such", "no entry"), ("server", "vouches for nobody")])
-def test_a_label_that_vouches_for_nobody(serve, server_side, trust, said):
-    server, port = serve("accept", f"send:{SECRET}", "close", client_auth="required", trust=trust)
+def test_a_label_that_vouches_for_nobody(processes, ports, server_side, trust, said):
+    port = ports.free()
+    server_side.inbound(port, client_auth="required", trust=trust)
+    server = processes.start(talk(f"listen:{port}", "accept", f"send:{SECRET}", "close"),
+                             environment=server_side.environment())
     assert_serves_nobody(server, port)
     assert said in server_side.log.text()
     checked = run("check", server_side.policy.path)

@@ -7,6 +7,7 @@ import pytest
 
 from harness.cli.command import run
 from harness.lib.keyrings import write_keyring, write_ticket_keys
+from harness.lib.peers import talk
 from harness.security.conftest import SECRET, assert_serves_nobody
 
 pytestmark = [pytest.mark.tls_only,
@@ -22,6 +23,19 @@ def home(place):
     os.mkdir(path, 0o755)
     os.chown(path, NOBODY, NOBODY)
     return path
+
+
+@pytest.fixture
+def serves_nobody(processes, ports, server_side):
+    """serves_nobody(**policy): a server under such a rule is refused; its port."""
+    def start(**settings):
+        port = ports.free()
+        server_side.inbound(port, **settings)
+        server = processes.start(talk(f"listen:{port}", "accept", f"send:{SECRET}", "close"),
+                                 environment=server_side.environment())
+        assert_serves_nobody(server, port)
+        return port
+    return start
 
 
 def test_another_keyring_in_its_place(dial, tls_server, place, pki, client_side, home):
@@ -41,21 +55,17 @@ def test_another_keyring_in_its_place(dial, tls_server, place, pki, client_side,
     assert checked.code == 2 and f"{home} belongs to user {NOBODY}" in checked.out + checked.err
 
 
-def test_ticket_keys_that_somebody_else_leads_to(serve, home, server_side):
+def test_ticket_keys_that_somebody_else_leads_to(serves_nobody, home, server_side):
     write_ticket_keys(os.path.join(home, "ticket.keys"), os.urandom(48))
-    server, port = serve("accept", f"send:{SECRET}", "close",
-                         session={"ticket_keys": f"{home}/ticket.keys"})
-    assert_serves_nobody(server, port)
+    serves_nobody(session={"ticket_keys": f"{home}/ticket.keys"})
     assert f"{home} belongs to user {NOBODY}" in server_side.log.text()
 
 
-def test_a_user_map_that_somebody_else_leads_to(serve, home, server_side):
+def test_a_user_map_that_somebody_else_leads_to(serves_nobody, home, server_side):
     with open(os.path.join(home, "user.map"), "w", encoding="ascii") as out:
         out.write("subject:CN=batch root\n")
-    server, port = serve("accept", f"send:{SECRET}", "close", client_auth="required",
-                         map_user=True, map_file=f"{home}/user.map")
-    assert_serves_nobody(server, port)
-    assert f"{home}" in server_side.log.text()
+    serves_nobody(client_auth="required", map_user=True, map_file=f"{home}/user.map")
+    assert f"{home}: belongs to user {NOBODY}" in server_side.log.text()
 
 
 @pytest.mark.parametrize("way", ["directory", "link", "file"])
