@@ -313,7 +313,7 @@ int hook_connect(int fd, const sockaddr* given, socklen_t length) {
     connection = as_connection(slot);
     if (connection == nullptr) return fail_with(EBADF);
   }
-  return connect_protected(fd, remote.get(), length, address, *connection, *decision.rule);
+  return connect_protected(fd, remote.get(), length, given, *connection, *decision.rule);
 }
 HOOK_ALIAS(__connect, connect)
 
