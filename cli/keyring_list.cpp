@@ -109,7 +109,7 @@ int keyring_list(const std::string& path, bool json) {
   else
     say(fmt::format("cannot tell which rules use an entry: {}", printable(known.error().text())));
 
-  const auto lists = keyring->crls();
+  const auto lists = keyring::lists_of(*keyring, listing->entries);
   if (!lists) report(lists.error());
   const std::vector<CrlPtr> none;
   const std::vector<CrlPtr>& known = lists ? *lists : none;

@@ -2,6 +2,10 @@
 
 #include <openssl/x509v3.h>
 
+#include <algorithm>
+#include <iterator>
+
+#include "keyring/entry_files.h"
 #include "keyring/revocation.h"
 #include "keyring/words.h"
 
@@ -17,6 +21,20 @@ std::string reason_of(const X509_REVOKED* entry) {
 }
 
 }  // namespace
+
+Result<std::vector<CrlPtr>> lists_of(const Keyring& keyring, const std::vector<Entry>& entries) {
+  std::vector<CrlPtr> all;
+  for (const Entry& entry : entries) {
+    const std::string directory =
+        entry.connected.empty() ? keyring.path() + "/" + entry.label : entry.connected;
+    // The system's CAs and a PKCS#12 file have none.
+    if (entry.usage != Usage::ca || !entry.trusted || !directory.starts_with('/')) continue;
+    auto lists = read_crls(directory);
+    if (!lists) return lists;
+    std::ranges::move(*lists, std::back_inserter(all));
+  }
+  return all;
+}
 
 std::optional<Withdrawn> find_withdrawn(const std::vector<CrlPtr>& lists, const X509* certificate) {
   for (const CrlPtr& list : lists) {

@@ -12,6 +12,10 @@
 
 namespace gaiter::keyring {
 
+// The lists in those of `entries` that are trusted CAs': as Keyring::crls(), of a keyring
+// that has been read already.
+Result<std::vector<CrlPtr>> lists_of(const Keyring& keyring, const std::vector<Entry>& entries);
+
 struct Withdrawn {
   std::string reason;  // a word of RFC 5280 5.3.1: "keyCompromise"
   std::chrono::sys_seconds time;
