@@ -84,7 +84,7 @@ def test_names_that_nobody_accepts_are_not_made(keyring, tmp_path, name, word):
         keyring(verb, "web", "--dns", name).refused(name, word)
     keyring.good("ca", "create", "house-ca")
     request = make_request(tmp_path, "svc", f"DNS:{name}")
-    keyring("ca", "sign", request).refused(name, word)
+    keyring("ca", "sign", request, "--ca", "house-ca").refused(name, word)
 
 
 def test_an_address_as_a_common_name_is_not_signed(keyring, tmp_path):

@@ -1,6 +1,7 @@
 """gaiter keyring import and export against openssl, certtool (GnuTLS), keytool (Java) and NSS: what
 they write we read, what we write they read."""
 
+import re
 import shutil
 
 import pytest
@@ -146,12 +147,13 @@ def test_import_reads_pkcs12_with_no_passphrase(keyring, family, words):
 
 
 @pytest.mark.parametrize("mac", [(), ("-nomac",)], ids=["mac", "without-mac"])
-def test_an_outdated_cipher_is_called_so(keyring, family, mac):
+def test_an_outdated_cipher_is_called_so(keyring, family, secret, mac):
     file = family.place / "rc2.p12"
     openssl("pkcs12", "-export", "-legacy", "-certpbe", "PBE-SHA1-RC2-40", "-keypbe",
             "PBE-SHA1-3DES", "-in", family.place / "leaf.pem", "-inkey", family.place / "leaf.key",
-            "-passout", "pass:", "-out", file, *mac)
-    keyring("import", "web", file).refused(str(file), "cipher is outdated", "-legacy")
+            "-passout", f"file:{secret}", "-out", file, *mac)
+    keyring("import", "web", file, "--passphrase-file", secret).refused(
+        str(file), "cipher is outdated", "-legacy")
 
 
 def test_pem_files_as_people_have_them(keyring, family, tmp_path):
@@ -166,8 +168,8 @@ def test_pem_files_as_people_have_them(keyring, family, tmp_path):
                     + curve + key + "\nBag Attributes\n    friendlyName: x\n" + chain + parameters
                     + public + "#-----BEGIN CERTIFICATE-----\n#MAA=\n# the end")
     said = keyring.good("import", "web", file).err
-    for kind in ("DH PARAMETERS", "EC PARAMETERS", "PUBLIC KEY"):
-        assert f"skipped in {file}: {kind}" in said, said
+    for kind in ("(X9.42 )?DH PARAMETERS", "EC PARAMETERS", "PUBLIC KEY"):
+        assert re.search(f"skipped in {file}: {kind}", said), said
     is_whole(keyring, family)
 
 

@@ -18,11 +18,18 @@ POLICIES = [example for example in examples() if example.policy_file()]
 COMMANDS = [(example.place, words) for example in examples() for words in example.commands()]
 LABEL = re.compile(r'(?:\bcertificate|"[^"]+")\s*=\s*(\[[^]]*\]|"[^"]*")')
 
+TRUST = re.compile(r'\btrust\s*=\s*(\[[^]]*\]|"[^"]*")')
+
 
 def labels_of(text):
     """The labels of the keyring that a policy names."""
     return {label for labels in LABEL.findall(text)
             for label in re.findall(r'"([^"]+)"', labels)} - {"none", "default"}
+
+
+def trusted_by(text):
+    """The CAs of the keyring that a policy names."""
+    return {label for labels in TRUST.findall(text) for label in re.findall(r'"([^"]+)"', labels)}
 
 
 def test_there_are_examples():
@@ -40,7 +47,7 @@ def test_a_policy_is_good(example, tmp_path):
     names = ["localhost", "redis.internal"]
     write_keyring(keyring,
                   {label: issue(label, names=[*names, label]) for label in sorted(labels)},
-                  {"ca": issue("ca", ca=True)})
+                  {label: issue(label, ca=True) for label in {"ca"} | trusted_by(example.text)})
     write_ticket_keys(keyring / "ticket.keys", os.urandom(48))
     result = run("check", folder, "--keyring", keyring)
     # What needs a newer OpenSSL may be shown all the same.

@@ -115,7 +115,8 @@ def test_fips_has_aes_and_nist_groups_only(echo, server_side, processes, ca, ver
     assert "handshake failure" in refused.text + refused.errors
     accepted = processes.run(peers.openssl_client(port, ca, version, extra=aes))
     assert "AES128-GCM" in accepted.text or "AES_128_GCM" in accepted.text
-    server_side.refused("protocol", RESET, count=2)
+    # Of two that are alike the second is counted only.
+    server_side.refused("protocol", RESET)
 
 
 def test_suites_and_groups_of_the_policys_own(echo, processes, ca):
