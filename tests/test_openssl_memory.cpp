@@ -127,7 +127,7 @@ void what_is_freed_is_wiped(void**) {
 }
 
 // proc(5), smaps: "dd".
-bool is_dumped(const void* memory) {
+[[maybe_unused]] bool is_dumped(const void* memory) {
   std::ifstream maps("/proc/self/smaps");
   bool here = false;
   for (std::string line; std::getline(maps, line);) {
