@@ -50,12 +50,13 @@ struct Case {
   long expected;
 };
 
-// Give or take the seconds that the test itself takes.
+// Give or take the seconds that the test itself takes, on a slow machine and under sanitizers.
+constexpr long slack = 10;
 void must_end(const SSL_SESSION* session, std::time_t start, long expected) {
   const auto end = session_end(session);
   assert_true(end.has_value());
   const long lasts = static_cast<long>(*end - start);
-  if (lasts < expected || lasts > expected + 5)
+  if (lasts < expected - slack || lasts > expected + slack)
     fail_msg("lasts %ld seconds, not %ld", lasts, expected);
   assert_true(SSL_SESSION_get_time(session) + SSL_SESSION_get_timeout(session) <= *end);
 }
@@ -140,7 +141,7 @@ void our_server_issues_them_so_long(void**) {
         if (peer.sessions.empty()) continue;
         session = std::move(peer.sessions.back());
         const long hint = static_cast<long>(SSL_SESSION_get_ticket_lifetime_hint(session.get()));
-        if (hint > one.expected || hint < one.expected - 5)
+        if (hint > one.expected || hint < one.expected - slack)
           fail_msg("a ticket for %ld seconds, not %ld", hint, one.expected);
       }
     }
