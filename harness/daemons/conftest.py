@@ -54,7 +54,7 @@ def serve(processes, server_side):
         side.inbound(port)
         environment = side.environment(**options.pop("environment", {}))
         daemon = processes.start(command, environment=environment, **options)
-        wait_listening(port, daemon, timeout=30)
+        wait_listening(port, daemon, timeout=80)
         return daemon
     return start
 

@@ -6,6 +6,8 @@ import pytest
 
 from harness.lib.ports import wait_listening
 
+pytestmark = pytest.mark.limit(150)  # its start takes ten seconds of an idle machine
+
 
 @pytest.fixture
 def broker(serve, processes, ports, place, folder, unpacked):

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from harness.lib import peers
+from harness.lib.inline import wait_until
 from harness.lib.peers import talk
 from harness.lib.ports import wait_listening
 from harness.security.conftest import raw_connection
@@ -44,15 +45,19 @@ def private_numbers(identity):
     return {f"private key, {order}": number.to_bytes(length, order) for order in ("big", "little")}
 
 
-def keys_of(path):
-    """The secrets that a client wrote into its key log, and the keys that follow from them."""
-    found = {}
+def secrets_in(path):
     with open(path, encoding="ascii") as log:
-        for name, secret in re.findall(r"^(\w+TRAFFIC_SECRET\w*) \w+ (\w+)$", log.read(), re.M):
-            found[name] = bytes.fromhex(secret)
-            info = b"\x00\x20\x09tls13 key\x00"
-            found[name + " key"] = HKDFExpand(hashes.SHA384(), 32, info).derive(found[name])
-    assert len(found) == 8
+        return re.findall(r"^(\w+TRAFFIC_SECRET\w*) \w+ (\w+)$", log.read(), re.M)
+
+
+def keys_of(path):
+    """The secrets that a peer writes into its key log, and the keys that follow from them."""
+    wait_until(lambda: len(secrets_in(path)) == 4)
+    found = {}
+    for name, secret in secrets_in(path):
+        found[name] = bytes.fromhex(secret)
+        info = b"\x00\x20\x09tls13 key\x00"
+        found[name + " key"] = HKDFExpand(hashes.SHA384(), 32, info).derive(found[name])
     return found
 
 
